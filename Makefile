@@ -1,0 +1,46 @@
+# Two commands do everything on a machine with Python 3.11 or later, git and make:
+#   make run     serve this repository's own policies and evaluate this machine
+#   make test    run the whole test suite
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test check lint bench lock clean
+
+$(VENV)/.run: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what the controller needs (once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@echo "Installing what the tests need (once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/.run
+	@$(BIN)/gitward serve --repo . --local-agent --data .gitward
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check controller tests
+	$(BIN)/ruff check controller tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/gitward validate .
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m tests.benchmarks $(if $(ROW),--row $(ROW))
+
+# Needs uv on the PATH. The lock files carry hashes and no index address.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+		--extra agent pyproject.toml build.in -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+		--extra agent --group dev pyproject.toml build.in -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .gitward

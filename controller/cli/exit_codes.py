@@ -1,0 +1,13 @@
+"""Exit codes, one meaning each (documents.md)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OK: Final = 0
+PROBLEMS: Final = 1
+"""Problems found, or a difference where none was asked for."""
+USAGE: Final = 2
+FAILED: Final = 3
+"""The work could not be done."""
+BUG: Final = 4

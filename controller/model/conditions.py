@@ -1,0 +1,45 @@
+"""The conditions of a source, with closed reason lists (kstatus). Pure.
+
+``Ready`` is always present. ``Reconciling`` and ``Stalled`` are present only while true: a stalled
+source is not retried until its commit or its settings change, or a person acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+ConditionType = Literal["Ready", "Reconciling", "Stalled", "SourceVerified", "Healthy"]
+ConditionStatus = Literal["True", "False", "Unknown"]
+
+READY_REASONS: Final[dict[str, str]] = {
+    "Applied": "The newest revision is in force.",
+    "NoRevision": "No revision has been applied yet.",
+    "Progressing": "A newer revision is being read, checked or applied.",
+}
+STALLED_REASONS: Final[dict[str, str]] = {
+    "InvalidConfiguration": "The revision has problems; a new commit must fix them.",
+    "VerificationFailed": "The revision's signature is missing, foreign or expired.",
+    "PruneBlocked": "The revision deletes more than the prune guard allows; confirm it or commit again.",
+    "NonFastForward": "The ref was rewritten; confirm it or go back by a revert commit.",
+    "AccessDenied": "The remote refused access or does not have the repository; change the settings.",
+}
+TRANSIENT_REASONS: Final[dict[str, str]] = {
+    "FetchFailed": "The remote could not be reached or sent something unusable; retried with backoff.",
+    "AuthenticationFailed": "The remote refused the credentials; retried with backoff.",
+    "StoreUnavailable": "The store is locked, full or gone; retried with backoff.",
+}
+SUSPENDED_REASON: Final = "Suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition as served; ``last_transition_time`` moves only when ``status`` flips."""
+
+    type: ConditionType
+    status: ConditionStatus
+    reason: str
+    message: str
+    observed_generation: int
+    last_transition_time: datetime

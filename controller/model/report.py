@@ -1,0 +1,48 @@
+"""What an agent reports, already checked for shape. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.model.terms import ReportedStatus
+
+Row = Mapping[str, str]
+"""A row of a query's result: column to text, as osquery prints it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One check's result on one machine."""
+
+    check_id: str
+    status: ReportedStatus
+    rows: tuple[Row, ...] | None = None
+    """The facts to judge; without them ``status`` stands."""
+    actual_value: object = None
+    details: str = ""
+    digest: str | None = None
+    """The definition that was run; none means the one in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One post of results by one machine."""
+
+    report_id: str
+    collected_at: datetime
+    """By the machine's clock; aware, UTC."""
+    results: tuple[Result, ...]
+    run_id: str | None = None
+    """With it the report is complete: what was asked for and is missing becomes an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a machine gave as the reason of an outcome; text, bounded, never markup."""
+
+    actual_value: object = None
+    details: str = ""
+    rows: tuple[Row, ...] | None = None
+    """None when there were none or when they were cut; then it cannot be judged again."""
