@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from controller.model.configuration import Configuration
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
@@ -318,7 +318,7 @@ class AuditEntry:
     action: str
     object: str
     revision: str
-    detail: Mapping[str, object]
+    detail: Mapping[str, Any]
     hash: str
 
 
