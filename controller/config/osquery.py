@@ -35,45 +35,11 @@ _ALLOWED: Final = frozenset(
 )
 _HIDDEN_TABLE: Final = re.compile(r"sqlite_|pragma_")
 # What osquery adds to SQLite's own functions (its documentation, "SQL additions").
-_FUNCTIONS: Final = [
-    "split",
-    "regex_match",
-    "regex_split",
-    "inet_aton",
-    "community_id_v1",
-    "in_cidr_block",
-    "concat",
-    "concat_ws",
-    "to_base64",
-    "from_base64",
-    "conditional_to_base64",
-    "sha1",
-    "sha256",
-    "md5",
-    "version_compare",
-    "regexp",
-    "sqrt",
-    "log",
-    "log10",
-    "ln",
-    "exp",
-    "power",
-    "pow",
-    "ceil",
-    "ceiling",
-    "floor",
-    "square",
-    "sin",
-    "cos",
-    "tan",
-    "cot",
-    "asin",
-    "acos",
-    "atan",
-    "radians",
-    "degrees",
-    "pi",
-]
+_FUNCTIONS: Final = """
+    split regex_match regex_split inet_aton community_id_v1 in_cidr_block concat concat_ws to_base64
+    from_base64 conditional_to_base64 sha1 sha256 md5 version_compare regexp sqrt log log10 ln exp
+    power pow ceil ceiling floor square sin cos tan cot asin acos atan radians degrees pi
+"""
 _MISSING: Final = re.compile(r"no such (table|column|function): (.*)", re.DOTALL)
 
 
@@ -182,7 +148,7 @@ class _Database:
         )
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000)
-        for name in _FUNCTIONS:
+        for name in _FUNCTIONS.split():
             self._connection.create_function(name, -1, _never_called)
 
     def error_of(self, query: str, named: Iterable[str]) -> str | None:

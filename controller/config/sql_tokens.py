@@ -16,33 +16,11 @@ _TOKEN: Final = re.compile(
 _COMPARISONS: Final = frozenset(
     {"=", "==", "<", ">", "<=", ">=", "like", "glob", "in", "is", "match", "regexp", "between"}
 )
-_NO_ALIAS: Final = frozenset(
-    [
-        "where",
-        "on",
-        "using",
-        "join",
-        "inner",
-        "left",
-        "right",
-        "full",
-        "outer",
-        "cross",
-        "natural",
-        "group",
-        "order",
-        "limit",
-        "having",
-        "union",
-        "except",
-        "intersect",
-        "as",
-        "set",
-        "window",
-        "not",
-        "indexed",
-    ]
-)
+_CLAUSES: Final = """
+    where on using join inner left right full outer cross natural group order limit having union
+    except intersect as set window not indexed
+"""
+_NO_ALIAS: Final = frozenset(_CLAUSES.split())
 
 
 class Token(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from datetime import datetime
 
 from controller.config.finding import Finding, did_you_mean
@@ -16,7 +16,7 @@ def findings(
     waiver: Waiver,
     selected: Selected,
     doubtful_checks: Container[str],
-    doubtful_policies: Container[str],
+    doubtful_policies: Collection[str],
 ) -> Iterator[Finding]:
     """The checks and the policy exist, and a policy that it reaches runs the checks."""
     policy = None
@@ -33,7 +33,7 @@ def findings(
             continue
         if check_id not in selected.checks:
             yield Finding("GW304", field, unknown_check(check_id, selected))
-        elif check_id not in run and not (policy is None and doubtful_policies):
+        elif check_id not in run and (policy is not None or not doubtful_policies):
             who = f"policy {policy.id!r} does not run" if policy else "no policy runs"
             message = f"{who} {check_id!r}, so there is nothing to except; remove the exception"
             yield Finding("GW310", field, message)
