@@ -25,7 +25,12 @@ PLACES: Final = (
 )
 _MOST_OUTPUT: Final = 8 * 1024 * 1024
 _SLICE_SECONDS: Final = 0.5
-_ARGUMENTS: Final = ("--json", "--disable_events", "--disable_extensions", "--config_path=/dev/null")
+_ARGUMENTS: Final = (
+    "--json",
+    "--disable_events",
+    "--disable_extensions",
+    "--config_path=/dev/null",
+)
 _LITERALS: Final = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _STARTS: Final = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
 _REACHING: Final = re.compile(
@@ -44,7 +49,9 @@ def find(given: Path | None) -> Path | None:
     """
     if given is not None:
         if not os.access(given, os.X_OK):
-            raise UsageError(f"{given} cannot be run; name osqueryi's path, or leave the option out")
+            raise UsageError(
+                f"{given} cannot be run; name osqueryi's path, or leave the option out"
+            )
         return given
     return next((Path(place) for place in PLACES if os.access(place, os.X_OK)), None)
 

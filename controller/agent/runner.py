@@ -62,9 +62,7 @@ def _evaluate(check: Asked, ask: Callable[[str], Rows | str]) -> Result:
     return _result(check, verdict.outcome, verdict.details, rows)
 
 
-def _result(
-    check: Asked, status: ReportedStatus, details: str, rows: Rows | None = None
-) -> Result:
+def _result(check: Asked, status: ReportedStatus, details: str, rows: Rows | None = None) -> Result:
     return Result(
         check_id=check.check_id,
         status=status,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Final, TypeVar
 
@@ -128,7 +128,7 @@ def _result(result: Result) -> dict[str, object]:
     }
 
 
-def _sendable(rows: Sequence[Row] | None) -> list[Mapping[str, str]] | None:
+def _sendable(rows: Sequence[Row] | None) -> list[dict[str, str]] | None:
     """The rows when all of them fit, else none: the status that was judged here then stands."""
     if rows is None:
         return None

@@ -116,9 +116,7 @@ TABLES: Final = (
         columns("gid:bigint gid_signed:bigint groupname pid_with_namespace:integer:hidden"),
         _groups,
     ),
-    Table(
-        "user_groups", columns("uid:bigint gid:bigint"), _user_groups, index=frozenset({"uid"})
-    ),
+    Table("user_groups", columns("uid:bigint gid:bigint"), _user_groups, index=frozenset({"uid"})),
     Table(
         "shadow",
         columns(

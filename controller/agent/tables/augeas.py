@@ -22,45 +22,43 @@ from controller.agent.tables.table import Asked, Table, TableRow, columns
 from controller.errors import TableUnreadableError
 
 _SSHD: Final = "/etc/ssh/sshd_config"
-_LENSES: Final[tuple[tuple[lenses.Lens, str], ...]] = (
-    (lenses.sshd, f"{_SSHD} /etc/ssh/sshd_config.d/*.conf"),
-    (
-        lenses.simple,
-        "/etc/login.defs /etc/security/pwquality.conf /etc/security/pwquality.conf.d/*.conf "
-        "/etc/security/faillock.conf /etc/security/pwhistory.conf /etc/audit/auditd.conf "
-        "/etc/selinux/semanage.conf /etc/kernel-img.conf /etc/libaudit.conf "
-        "/etc/chrony.conf /etc/chrony/chrony.conf /etc/host.conf",
-    ),
-    (lenses.pam, "/etc/pam.d/*"),
-    (
-        lenses.sysctl,
-        "/etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf",
-    ),
-    (apt_conf, "/etc/apt/apt.conf /etc/apt/apt.conf.d/*"),
-    (
-        lenses.shell,
-        "/etc/default/* /etc/environment /etc/selinux/config /etc/ufw/ufw.conf /etc/adduser.conf "
-        "/etc/deluser.conf /etc/updatedb.conf /etc/os-release /etc/lsb-release /etc/locale.conf "
-        "/etc/vconsole.conf /etc/sysconfig/*",
-    ),
-    (
-        lenses.systemd,
-        "/etc/systemd/*.conf /etc/systemd/*.conf.d/*.conf /etc/systemd/system/*.service "
-        "/etc/systemd/system/*.d/*.conf /usr/lib/systemd/system/*.service",
-    ),
-    (
-        lenses.ini,
-        "/etc/dnf/dnf.conf /etc/yum.conf /etc/yum.repos.d/*.repo /etc/dnf/automatic.conf "
-        "/etc/gdm3/custom.conf /etc/gdm3/daemon.conf /etc/gdm/custom.conf /etc/fwupd/*.conf",
-    ),
-    (lenses.limits, "/etc/security/limits.conf /etc/security/limits.d/*.conf"),
-    (
-        lenses.modprobe,
-        "/etc/modprobe.d/*.conf /lib/modprobe.d/*.conf /usr/lib/modprobe.d/*.conf",
-    ),
-    (lenses.resolv, "/etc/resolv.conf"),
+_LENSES: Final[dict[lenses.Lens, str]] = {
+    lenses.sshd: """
+        /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf
+    """,
+    lenses.simple: """
+        /etc/login.defs /etc/security/pwquality.conf /etc/security/pwquality.conf.d/*.conf
+        /etc/security/faillock.conf /etc/security/pwhistory.conf /etc/audit/auditd.conf
+        /etc/selinux/semanage.conf /etc/kernel-img.conf /etc/libaudit.conf
+        /etc/chrony.conf /etc/chrony/chrony.conf /etc/host.conf
+    """,
+    lenses.pam: "/etc/pam.d/*",
+    lenses.sysctl: """
+        /etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf
+    """,
+    apt_conf: "/etc/apt/apt.conf /etc/apt/apt.conf.d/*",
+    lenses.shell: """
+        /etc/default/* /etc/environment /etc/selinux/config /etc/ufw/ufw.conf /etc/adduser.conf
+        /etc/deluser.conf /etc/updatedb.conf /etc/os-release /etc/lsb-release /etc/locale.conf
+        /etc/vconsole.conf /etc/sysconfig/*
+    """,
+    lenses.systemd: """
+        /etc/systemd/*.conf /etc/systemd/*.conf.d/*.conf /etc/systemd/system/*.service
+        /etc/systemd/system/*.d/*.conf /usr/lib/systemd/system/*.service
+    """,
+    lenses.ini: """
+        /etc/dnf/dnf.conf /etc/yum.conf /etc/yum.repos.d/*.repo /etc/dnf/automatic.conf
+        /etc/gdm3/custom.conf /etc/gdm3/daemon.conf /etc/gdm/custom.conf /etc/fwupd/*.conf
+    """,
+    lenses.limits: "/etc/security/limits.conf /etc/security/limits.d/*.conf",
+    lenses.modprobe: """
+        /etc/modprobe.d/*.conf /lib/modprobe.d/*.conf /usr/lib/modprobe.d/*.conf
+    """,
+    lenses.resolv: "/etc/resolv.conf",
+}
+_PATTERNS: Final = tuple(
+    (pattern, lens) for lens, text in _LENSES.items() for pattern in text.split()
 )
-_PATTERNS: Final = tuple((pattern, lens) for lens, text in _LENSES for pattern in text.split())
 _BACKUP: Final = re.compile(r".*(~|\.(?:dpkg-\w+|rpm(?:new|save|orig)|bak|old|swp))$")
 """What package managers and editors leave behind is no configuration."""
 
@@ -166,9 +164,7 @@ def _glob(system: System, pattern: str) -> list[str]:
             ]
         else:
             found = [f"{parent}/{part}" for parent in found]
-    return [
-        path for path in found if system.path(path).is_file() and not _BACKUP.match(path)
-    ]
+    return [path for path in found if system.path(path).is_file() and not _BACKUP.match(path)]
 
 
 TABLES: Final = (

@@ -26,10 +26,10 @@ def _files(system: System) -> Iterator[str]:
     yield "/etc/crontab"
     for folder in _FOLDERS:
         for name in system.names(folder):
-            # A leading dot marks a placeholder; in spool/cron, crontabs is itself a folder.
-            if not name.startswith(".") and not system.names(f"{folder}/{name}"):
-                if (folder, name) != ("/var/spool/cron", "crontabs"):
-                    yield f"{folder}/{name}"
+            # A leading dot marks a placeholder.
+            path = f"{folder}/{name}"
+            if not name.startswith(".") and system.path(path).is_file():
+                yield path
 
 
 def _entry(line: str) -> dict[str, str] | None:

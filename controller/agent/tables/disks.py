@@ -43,8 +43,10 @@ def _unescaped(text: str) -> str:
 
 def _real_device(system: System, device: str) -> str:
     target = system.link(device) if device.startswith("/") else None
-    return device if target is None else posixpath.normpath(
-        posixpath.join(posixpath.dirname(device), target)
+    return (
+        device
+        if target is None
+        else posixpath.normpath(posixpath.join(posixpath.dirname(device), target))
     )
 
 
@@ -169,9 +171,7 @@ TABLES: Final = (
     ),
     Table(
         "block_devices",
-        columns(
-            "name parent vendor model serial size:bigint block_size:integer uuid type label"
-        ),
+        columns("name parent vendor model serial size:bigint block_size:integer uuid type label"),
         _block_devices,
     ),
     Table(

@@ -169,9 +169,7 @@ def _hash(system: System, asked: Asked) -> Iterator[TableRow]:
 
 
 def _digests(system: System, path: str) -> dict[str, str]:
-    made = {
-        name: hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha1", "sha256")
-    }
+    made = {name: hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha1", "sha256")}
     try:
         with system.path(path).open("rb") as file:
             while piece := file.read(_PIECE):
@@ -207,4 +205,3 @@ TABLES: Final = (
         required=frozenset({"path", "directory"}),
     ),
 )
-

@@ -38,7 +38,7 @@ def _kernel_info(system: System, _: Asked) -> Iterator[TableRow]:
 
 def _kernel_modules(system: System, _: Asked) -> Iterator[TableRow]:
     for line in system.lines("/proc/modules"):
-        name, size, _references, used_by, status, address, *_ = line.split()
+        name, size, _references, used_by, status, address = line.split()[:6]
         yield {
             "name": name,
             "size": int(size),
@@ -131,9 +131,7 @@ def sysctl_settings(system: System) -> dict[str, str]:
 
 TABLES: Final = (
     Table("kernel_info", columns("version arguments path device"), _kernel_info),
-    Table(
-        "kernel_modules", columns("name size:bigint used_by status address"), _kernel_modules
-    ),
+    Table("kernel_modules", columns("name size:bigint used_by status address"), _kernel_modules),
     Table(
         "system_controls",
         columns("name oid subsystem current_value config_value type"),

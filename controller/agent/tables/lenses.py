@@ -28,7 +28,9 @@ _SHELL: Final = re.compile(r"(?:(export)\s+)?([A-Za-z_]\w*)=(.*)$")
 _TRAILING_COMMENT: Final = re.compile(r"""((?:"[^"]*"|'[^']*'|[^"'#]|(?<=\S)#)*?)(?:\s+#.*)?$""")
 _PAM_CONTROL: Final = re.compile(r"(-?)(\w+)\s+(\[[^\]]*\]|\S+)\s+(\S+)\s*(.*)$")
 _PAM_ARGUMENT: Final = re.compile(r"\[(?:\\.|[^\]])*\]|\S+")
-_SSHD_BLANK: Final = frozenset({"acceptenv", "allowgroups", "allowusers", "denygroups", "denyusers"})
+_SSHD_BLANK: Final = frozenset(
+    {"acceptenv", "allowgroups", "allowusers", "denygroups", "denyusers"}
+)
 _SSHD_COMMA: Final = frozenset(
     {"macs", "ciphers", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedkeytypes"}
 )
@@ -184,11 +186,11 @@ def resolv(text: str) -> list[Node]:
 
 def ini(text: str) -> list[Node]:
     """Sections of ``key = value`` lines."""
-    return _sections(text, lambda key, value: Node(key, value))
+    return _sections(text, Node)
 
 
 def systemd(text: str) -> list[Node]:
-    """systemd's files: below each key one ``value`` node for each word of the value."""
+    """Systemd's files: below each key one ``value`` node for each word of the value."""
 
     def entry(key: str, value: str) -> Node:
         words = [value] if key == "Description" else value.split()

@@ -38,7 +38,5 @@ TABLES: Final = (
         columns("interface address mask broadcast point_to_point type"),
         _interface_addresses,
     ),
-    Table(
-        "etc_hosts", columns("address hostnames pid_with_namespace:integer:hidden"), _etc_hosts
-    ),
+    Table("etc_hosts", columns("address hostnames pid_with_namespace:integer:hidden"), _etc_hosts),
 )

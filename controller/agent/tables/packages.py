@@ -117,9 +117,7 @@ def _stanza_sources(system: System, path: str) -> Iterator[TableRow]:
                 yield _source(path, uri, suite, components, fields.get("architectures", ""))
 
 
-def _source(
-    path: str, uri: str, suite: str, components: str, architectures: str
-) -> TableRow:
+def _source(path: str, uri: str, suite: str, components: str, architectures: str) -> TableRow:
     host = uri.partition("://")[2] or uri
     return {
         "name": f"{host.rstrip('/')} {suite} {components}".strip(),

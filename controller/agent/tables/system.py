@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, IO
+from typing import IO, Final
 
 from controller.errors import TableUnreadableError
 
@@ -108,7 +108,7 @@ class System:
             return None
         except OSError as error:
             raise unreadable(absolute, error) from error
-        with open(descriptor, "rb", buffering=0) as file:
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise TableUnreadableError(f"{absolute} is not a plain file")
             try:
@@ -142,7 +142,7 @@ class System:
         """
         self.tick()
         try:
-            return sorted(os.listdir(self.path(absolute)))
+            return sorted(entry.name for entry in self.path(absolute).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -168,7 +168,7 @@ class System:
     def link(self, absolute: str) -> str | None:
         """Where a symbolic link points, none when it is no link or may not be read."""
         try:
-            return os.readlink(self.path(absolute))
+            return str(self.path(absolute).readlink())
         except OSError:
             return None
 

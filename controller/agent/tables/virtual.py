@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import apsw
 
@@ -24,7 +24,7 @@ def register(connection: apsw.Connection, table: Table, system: System) -> None:
     """Make the table answer by its own name, without any CREATE."""
     connection.create_module(
         table.name,
-        _Module(table, system),
+        cast("apsw.VTModule", _Module(table, system)),
         use_bestindex_object=True,
         eponymous_only=True,
         read_only=True,
