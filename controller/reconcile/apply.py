@@ -85,5 +85,3 @@ def _summary(work: Pass) -> str:
     counts = work.plan.counts() if work.plan else {}
     told = ", ".join(f"{number} {op}" for op, number in counts.items() if number)
     return f"{work.snapshot.revision} is in force: {told or 'no changes'}"
-
-

@@ -26,7 +26,5 @@ class Contents:
         unknown = [file for file in files if file not in self._known]
         texts = source.read(unknown) if unknown else {}
         fresh = {file: read_file(SourceFile(file.path, texts[file.blob])) for file in unknown}
-        self._known = {
-            file: fresh[file] if file in fresh else self._known[file] for file in files
-        }
+        self._known = {file: fresh[file] if file in fresh else self._known[file] for file in files}
         return [self._known[file] for file in files]

@@ -152,4 +152,4 @@ def empty(head: Configuration, before: Mapping[Kind, int]) -> Problem | None:
         "the revision declares no policy, check or exception; put YAML files below policies/, checks/ "
         "or exceptions/, or set the path inside the repository"
     )
-    return Problem(".", 0, 0, "GW110", "", message)
+    return Problem(".", 0, 0, "GW601", "", message)

@@ -10,6 +10,7 @@ from typing import Final
 
 from controller.errors import StoreError
 from controller.model.source import SourceStatus
+from controller.reconcile.ending import Ending
 from controller.reconcile.reconciler import PassResult, Reconciler
 from controller.reconcile.summarize import backoff
 from controller.store.interface import Store
@@ -51,6 +52,7 @@ class Loop:
         self._jitter = jitter
         self._done = done
         self._failures = 0
+        self._seen = 0
         self._stop = threading.Event()
         self._wake = threading.Event()
         name = reconciler.source.name
@@ -81,25 +83,29 @@ class Loop:
         while not self._stop.is_set():
             self._wake.clear()
             result = self._pass()
+            if result.ending.kind == "transient":
+                self._failures += 1
+                self._wait(backoff(self._failures, self._jitter))
+                continue
+            self._failures = 0
             if not result.again:
-                self._wait(self._delay(result))
+                self._wait(self._interval * (0.9 + 0.2 * self._jitter()))
 
     def _pass(self) -> PassResult:
-        result = self._reconciler.run()
+        try:
+            result = self._reconciler.run()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: a bug must not end it for good
+            _log.exception("%s: this is a bug", self._reconciler.source.name)
+            message = f"this is a bug: {type(error).__name__}: {error}"
+            result = PassResult(Ending("transient", "StoreUnavailable", message))
         ending = result.ending
         if ending.reason:
             level = logging.INFO if ending.kind == "applied" else logging.WARNING
-            _log.log(level, "%s: %s: %s", self._reconciler.source.name, ending.reason, ending.message)
+            _log.log(
+                level, "%s: %s: %s", self._reconciler.source.name, ending.reason, ending.message
+            )
         self._done(result)
         return result
-
-    def _delay(self, result: PassResult) -> float:
-        """Seconds until the clock alone asks for the next pass."""
-        if result.ending.kind == "transient":
-            self._failures += 1
-            return min(backoff(self._failures, self._jitter), 2 * self._interval)
-        self._failures = 0
-        return self._interval * (0.9 + 0.2 * self._jitter())
 
     def _wait(self, seconds: float) -> None:
         """Return when that time is over, when woken, or when the store asks for a pass."""
@@ -116,15 +122,28 @@ class Loop:
                 request = reading.reconcile_request(name)
         except StoreError:
             return False  # the pass that is due says so
-        return status is not None and asked(status, request, self._clock())
+        if status is None or request <= self._seen:
+            request = 0  # this one has woken us before: it does not cut the backoff short again
+        self._seen = max(self._seen, request)
+        failing = self._failures > 0
+        return status is not None and asked(status, request, self._clock(), failing=failing)
 
     def _watch(self) -> None:
         for _ in self._reconciler.source.watch(self._stop):
             self._wake.set()
 
 
-def asked(status: SourceStatus, request: int, as_of: datetime) -> bool:
-    """Whether a person or the time asks for a pass before the next poll. Pure."""
+def asked(status: SourceStatus, request: int, as_of: datetime, *, failing: bool = False) -> bool:
+    """Whether a person or the time asks for a pass before the next poll. Pure.
+
+    Args:
+        status: As stored.
+        request: The newest reconcile request.
+        as_of: Now.
+        failing: The last pass failed; what it left undone waits for the backoff to be over.
+    """
     if status.suspended:
         return status.suspend_until is not None and status.suspend_until <= as_of
-    return request > status.handled_request or status.confirmed_digest is not None
+    if request > status.handled_request:
+        return True
+    return status.confirmed_digest is not None and not failing

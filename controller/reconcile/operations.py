@@ -86,7 +86,9 @@ def suspend(
     if not reason.strip():
         raise RejectedError("say why it is suspended", (("reason", "must not be blank"),))
     if until is not None and until <= as_of:
-        raise RejectedError("the end of the suspension is over already", (("until", "must be later"),))
+        raise RejectedError(
+            "the end of the suspension is over already", (("until", "must be later"),)
+        )
     with store.write() as writing:
         status = replace(
             _named(writing, source),

@@ -104,9 +104,11 @@ def foreign(current: Current, head: Configuration, *, source: str) -> tuple[Prob
             if managed and managed.managed_by == "git" and managed.manager != f"git:{source}":
                 other = managed.manager.removeprefix("git:")
                 where = f" ({managed.origin})" if managed.origin else ""
-                message = f"{kind} {id_!r} is declared by the source {other!r} already{where}; remove one"
+                message = (
+                    f"{kind} {id_!r} is declared by the source {other!r} already{where}; remove one"
+                )
                 place = declared.place
-                found.append(Problem(place.path, place.line, place.column, "GW301", "id", message))
+                found.append(Problem(place.path, place.line, place.column, "GW604", "id", message))
     return tuple(sorted(found))
 
 
@@ -142,7 +144,9 @@ def _json(document: Document, *, exclude_defaults: bool = False) -> dict[str, An
     }
 
 
-def _compare(prefix: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[FieldChange]:
+def _compare(
+    prefix: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[FieldChange]:
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
         if old == new:
@@ -160,7 +164,9 @@ def _place(managed: Managed[Any]) -> Place:
 
 def _addition(kind: Kind, declared: Declared[Any]) -> Operation:
     given = _json(declared.document, exclude_defaults=True)
-    fields = tuple(FieldChange(key, None, value) for key, value in sorted(given.items()) if key != "id")
+    fields = tuple(
+        FieldChange(key, None, value) for key, value in sorted(given.items()) if key != "id"
+    )
     return Operation("add", kind, declared.id, declared.place, declared.document, fields)
 
 

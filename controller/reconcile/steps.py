@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from controller.config.builtin import builtin_checks_if_wanted
 from controller.config.load import assemble
 from controller.model.problem import Problem
 from controller.model.source import revision_name
@@ -77,7 +78,12 @@ def load(work: Pass) -> Ending | None:
     work.current = {
         (kind, id_): managed for kind in KINDS for id_, managed in in_force.of_kind(kind).items()
     }
-    loaded = assemble(contents, as_of=work.now(), first_applied=first_applied)
+    loaded = assemble(
+        contents,
+        as_of=work.now(),
+        builtin_checks=builtin_checks_if_wanted(contents),
+        first_applied=first_applied,
+    )
     reached("after_load")
     work.head = loaded.configuration
     # What depends on the clock alone must never block a later commit (documents.md).

@@ -194,9 +194,7 @@ def _stalled(
         )
     ready: Told = ("False", ending.reason, ending.message)
     stalled: Told = ("True", ending.reason, ending.message)
-    return with_conditions(
-        status, as_of, {"Ready": ready, "Reconciling": None, "Stalled": stalled}
-    )
+    return with_conditions(status, as_of, {"Ready": ready, "Reconciling": None, "Stalled": stalled})
 
 
 def _recovered(status: SourceStatus, as_of: datetime) -> SourceStatus:
