@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from controller.errors import ConflictError
 from controller.model.configuration import Place
 from controller.model.source import Commit
@@ -13,7 +15,7 @@ from controller.reconcile.plan import owned, shifted
 from controller.reconcile.record import conclude, revision_record
 from controller.reconcile.work import Pass
 from controller.source.link import file_url
-from controller.store.interface import Writing
+from controller.store.interface import Event, Writing
 
 
 def apply(work: Pass) -> Ending:
@@ -40,6 +42,7 @@ def apply(work: Pass) -> Ending:
             work.name, work.plan, work.head.settings, record, provenance, as_of, links, places
         )
         _read_back(writing, work)
+        _tell_adoptions(writing, work, as_of)
         conclude(writing, work, ending, as_of)
         reached("inside_apply")
     reached("after_apply")
@@ -63,6 +66,16 @@ def _links(
         if url := file_url(work.source.url, sha, root + place.path, place.line):
             links[key] = url
     return links
+
+
+def _tell_adoptions(writing: Writing, work: Pass, as_of: datetime) -> None:
+    for each in work.plan.operations if work.plan else ():
+        if each.op == "adopt":
+            was = work.current[each.kind, each.id].manager
+            changed = ", ".join(change.field for change in each.fields) or "nothing"
+            message = f"git took it over from {was}; changed: {changed}"
+            about, revision = f"{each.kind}/{each.id}", work.snapshot.revision
+            writing.add_event(Event(as_of, about, "Adopted", revision, message))
 
 
 def _read_back(writing: Writing, work: Pass) -> None:
