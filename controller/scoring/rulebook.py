@@ -18,7 +18,7 @@ from typing import NamedTuple
 from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.managed import Managed
 from controller.model.posture import Posture
-from controller.model.terms import PLATFORMS, SEVERITIES, Platform, Severity
+from controller.model.terms import PLATFORMS, SEVERITIES, Platform, RiskLevel, Severity
 from controller.scoring.score import Score, Tally, Target, all_compliant, meets, score, tally
 from controller.scoring.selection import select
 from controller.scoring.waivers import Ended, active, starts_at
@@ -49,10 +49,10 @@ class Standing(NamedTuple):
     """What is stored of one score: enough to list, sort and sum."""
 
     hundredths: int | None
-    risk: str
+    risk: RiskLevel
     compliant: bool | None
     bare_hundredths: int | None
-    bare_risk: str
+    bare_risk: RiskLevel
     bare_compliant: bool | None
 
 

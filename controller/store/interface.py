@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from controller.model.configuration import Configuration
+from controller.model.configuration import Configuration, Place
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
 from controller.model.machine import Machine
 from controller.model.managed import Managed
@@ -20,7 +20,7 @@ from controller.model.plan import Plan
 from controller.model.posture import Posture
 from controller.model.report import Evidence, Report
 from controller.model.source import Commit, RevisionRecord, SourceStatus
-from controller.model.terms import Kind, Platform, Role
+from controller.model.terms import EnrollmentStatus, Kind, Platform, RiskLevel, Role
 from controller.scoring.rulebook import Moment, Rulebook, Standing
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class MachineQuery:
 
     search: str = ""
     """Part of the hostname or of the uuid, any case."""
-    risk: str | None = None
+    risk: RiskLevel | None = None
     compliant: bool | None = None
     assessed: bool | None = None
     os: str | None = None
@@ -332,6 +332,14 @@ class Reading(Protocol):
         ...
 
     def moment(self, as_of: datetime) -> Moment: ...
+    def next_instant(self, as_of: datetime) -> datetime | None:
+        """When scores next move by time alone; ``as_of`` itself when that is overdue."""
+        ...
+
+    def unfinished(self) -> bool:
+        """Whether a fleet-wide change still has chunks to go."""
+        ...
+
     def tombstone(self, kind: Kind, id: str) -> datetime | None:
         """When an object was deleted; none if it never existed or exists."""
         ...
@@ -350,6 +358,10 @@ class Reading(Protocol):
     def machines(self, query: MachineQuery, as_of: datetime) -> Page[MachineRow]: ...
     def every_machine(self, after: int = 0, limit: int = 1000) -> Sequence[tuple[Machine, Posture]]:
         """Approved machines in order of their number, with their postures, in chunks."""
+        ...
+
+    def enrollment_status(self, uuid: str, token_hash: str) -> EnrollmentStatus | None:
+        """What became of an enrolment, for the token it gave; none when the token is not of it."""
         ...
 
     def duty(self, uuid: str) -> Duty | None: ...
@@ -405,6 +417,7 @@ class Writing(Reading, Protocol):
         provenance: Mapping[str, Commit],
         as_of: datetime,
         links: Mapping[tuple[Kind, str], str] | None = None,
+        places: Mapping[tuple[Kind, str], Place] | None = None,
     ) -> int:
         """Put a plan in force: objects, inventory, tombstones, positions, history, scores.
 
@@ -416,6 +429,7 @@ class Writing(Reading, Protocol):
             provenance: Path to the commit that last changed it.
             as_of: Now.
             links: Address of file and line at the host, by object.
+            places: Where every declared object stands now; a line may have moved without a change.
 
         Returns:
             The new configuration epoch.
@@ -501,6 +515,7 @@ class Writing(Reading, Protocol):
             new_token_hash: SHA-256 of the token that it will get.
             as_of: Now.
             existing: A uuid to take up again, with the SHA-256 of its old token or an empty text.
+                Without that proof the answer's status is ``pending`` and the old token stays valid.
 
         Raises:
             UnauthenticatedError: The key is unknown, expired, used up or revoked.
