@@ -62,7 +62,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                     self._keep_adopted(operation, record.revision, as_of)
                 carry += self._store(operation.document, manager, origin, as_of)
         self._make_room_for_names(plan, as_of)
-        self._update_places(manager, places or {}, links or {})
+        self._update_places(manager, places or {}, links or {}, provenance)
         self._save_settings(source, settings)
         self._read_back(plan, manager)
         cause = Cause("commit", record.revision, record.subject[:200])
@@ -78,8 +78,11 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             ]
             numbers = None if settings_changed else self.concerned([*touched, *buried])
             self._configuration_changed(before, cause, as_of, numbers, carry)
-        elif judged.cursor is None:
-            self.save_judged(replace(self.judged(), visible_revision=record.revision))
+        else:
+            # Places and the revision in force have moved; nothing is judged again.
+            self.bump("generation")
+            if judged.cursor is None:
+                self.save_judged(replace(self.judged(), visible_revision=record.revision))
         epoch = self.judged().epoch
         self.record_revision(replace(record, epoch=epoch))
         for operation in plan.operations:
@@ -198,6 +201,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         manager: str,
         places: Mapping[tuple[Kind, str], Place],
         links: Mapping[tuple[Kind, str], str],
+        provenance: Mapping[str, Commit],
     ) -> None:
         """Follow documents that moved within or between files without changing."""
         rows = self.db.all(
@@ -210,10 +214,12 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                 continue
             link = links.get((kind, id_), url)
             if (place.path, place.line, link) != (path, line, url):
+                commit = provenance.get(place.path)
                 self.db.run(
-                    "UPDATE object SET path = ?, line = ?, url = ?, version = version + 1"
+                    "UPDATE object SET path = ?, line = ?, url = ?,"
+                    " commit_sha = coalesce(?, commit_sha), version = version + 1"
                     " WHERE kind = ? AND id = ?",
-                    (place.path, place.line, link, kind, id_),
+                    (place.path, place.line, link, commit.sha if commit else None, kind, id_),
                 )
 
     def _save_settings(self, source: str, settings: RepositorySettings) -> None:
