@@ -128,7 +128,8 @@ FILES = st.dictionaries(NAMES, st.integers(0, 50), max_size=8)
 
 @given(st.lists(FILES, min_size=1, max_size=4))
 def test_listing_step_by_step_equals_listing_at_once(states):
-    listed, now = Listed(), {}
+    listed = Listed()
+    now: dict[str, int] = {}
     for state in states:
         gone = [path for path in now if path not in state]
         changed = [TreeFile(p, f"{s:040x}", s) for p, s in state.items() if now.get(p) != s]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import psutil
 import pytest
@@ -19,7 +20,11 @@ def start(code: str) -> subprocess.Popen[bytes]:
 
 
 def talk(process, stdin=b"", **settings):
-    given = {"seconds": 30, "max_output": 10**9, "cancel": threading.Event()} | settings
+    given: dict[str, Any] = {
+        "seconds": 30,
+        "max_output": 10**9,
+        "cancel": threading.Event(),
+    } | settings
     return converse(process, stdin, **given)
 
 
