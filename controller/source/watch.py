@@ -11,6 +11,7 @@ from typing import Final
 from controller.source.git_folder import GitFolder
 
 _MAX_FOLDERS: Final = 500
+_LIST_AGAIN_MS: Final = 1000
 _RETRY_SECONDS: Final = 1.0
 _NAMES: Final = frozenset({"HEAD", "packed-refs"})
 
@@ -76,6 +77,9 @@ def _changes(
         debounce=100,
         step=20,
         recursive=recursive,
+        # A folder made between listing and watching would go unseen: so it is listed again.
+        rust_timeout=_LIST_AGAIN_MS,
+        yield_on_timeout=True,
         raise_interrupt=False,
         ignore_permission_denied=True,
     ):
