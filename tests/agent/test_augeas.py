@@ -21,6 +21,18 @@ Match User ann Address 10.0.0.0/8
     PermitRootLogin yes
 Match all
 """
+PAM = """\
+auth [success=1 default=ignore] pam_unix.so nullok [a b]
+-session optional \\
+ pam_systemd.so
+@include common-x
+"""
+APT = """\
+APT::Periodic::Enable "1"; // c
+/* x */ # y
+Unattended-Upgrade { Origins { "a;b"; "c"; }; Mail "x"; };
+A::List:: "z";
+"""
 FILES = {
     "/etc/ssh/sshd_config": SSHD,
     "/etc/ssh/sshd_config.d/10-a.conf": "passwordauthentication no\n",
@@ -188,8 +200,7 @@ def test_a_path_that_is_absent_is_empty_and_one_without_a_lens_is_an_error(tmp_p
         ),
         (
             "/etc/pam.d/common-auth",
-            "auth [success=1 default=ignore] pam_unix.so nullok [a b]\n"
-            "-session optional \\\n pam_systemd.so\n@include common-x\n",
+            PAM,
             {
                 "/1": "",
                 "/1/type": "auth",
@@ -207,8 +218,7 @@ def test_a_path_that_is_absent_is_empty_and_one_without_a_lens_is_an_error(tmp_p
         ),
         (
             "/etc/apt/apt.conf.d/20auto",
-            'APT::Periodic::Enable "1"; // c\n/* x */ # y\n'
-            'Unattended-Upgrade { Origins { "a;b"; "c"; }; Mail "x"; };\nA::List:: "z";',
+            APT,
             {
                 "/APT": "",
                 "/APT/Periodic": "",

@@ -45,10 +45,13 @@ def test_a_check_has_the_outcome_that_its_facts_give(asked, status, details):
 
     assert (result.check_id, result.digest, result.status) == ("c", "sha1:d", status)
     assert details in result.details
-    assert (result.rows is None) == (status == "error" and asked.query != "one"
-                                     or status in {"not_applicable"}
-                                     or asked.check_type != "osquery"
-                                     or asked.applies_when == "hidden")
+
+
+@pytest.mark.parametrize("asked", [check("hidden"), check(applies_when="empty"), check(check_type="x")])
+def test_without_an_answer_there_are_no_rows_to_judge_again(asked):
+    (result,) = evaluate([asked], query)
+
+    assert result.rows is None
 
 
 def test_the_first_row_is_the_actual_value():

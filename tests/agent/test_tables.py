@@ -161,9 +161,9 @@ def test_luks_and_what_lies_on_it_are_encrypted_and_the_rest_is_not(tmp_path):
         "/dev/dm-1": ("1", "LUKS2"),
         "/dev/dm-2": ("0", ""),
     }
-    assert ask(
-        system, "SELECT parent, type, uuid FROM block_devices WHERE name = '/dev/sda2'"
-    ) == ({"parent": "/dev/sda", "type": "crypto_LUKS", "uuid": "0123"},)
+    assert ask(system, "SELECT parent, type, uuid FROM block_devices WHERE name = '/dev/sda2'") == (
+        {"parent": "/dev/sda", "type": "crypto_LUKS", "uuid": "0123"},
+    )
 
 
 def test_mounts_decode_their_names_and_resolve_their_devices(tmp_path):
@@ -199,8 +199,9 @@ def test_controls_know_what_the_configuration_sets(tmp_path):
     )
 
     assert ask(
-        system, "SELECT name, subsystem, current_value, config_value FROM system_controls "
-        "WHERE subsystem = 'net' ORDER BY name"
+        system,
+        "SELECT name, subsystem, current_value, config_value FROM system_controls "
+        "WHERE subsystem = 'net' ORDER BY name",
     ) == (
         {
             "name": "net.ipv4.conf.eth0.1.rp_filter",
@@ -411,9 +412,7 @@ def test_package_sources_in_both_forms(tmp_path):
         },
     )
 
-    assert ask(
-        system, "SELECT base_uri, release, components, architectures FROM apt_sources"
-    ) == (
+    assert ask(system, "SELECT base_uri, release, components, architectures FROM apt_sources") == (
         {
             "base_uri": "https://deb.test/debian",
             "release": "trixie",

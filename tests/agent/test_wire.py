@@ -44,9 +44,9 @@ def test_rows_go_whole_or_not_at_all():
     long = ({"n": "x" * 3000},)
     empty = Result("c", "failed", (), None, "", None)
 
-    results = sent(
-        Result("a", "passed", many), Result("b", "passed", long, dict(long[0])), empty
-    )["results"]
+    results = sent(Result("a", "passed", many), Result("b", "passed", long, dict(long[0])), empty)[
+        "results"
+    ]
 
     assert "rows" not in results[0]
     assert "rows" not in results[1]
@@ -106,5 +106,3 @@ def test_an_answer_of_something_else_is_a_reason_to_try_later(body):
 def test_a_receipt_needs_nothing_but_an_object():
     assert read(b"{}", Receipt).score is None
     assert read(b'{"score": {"score": null}}', Receipt).score is not None
-
-
