@@ -1,7 +1,8 @@
 """Files by path: ``file`` and ``hash``.
 
 As in osquery a query must fix ``path`` or ``directory``. In a ``LIKE`` pattern ``%`` stands for one
-level and a final ``%%`` for everything below; what a pattern expands to is bounded.
+level and a final ``%%`` for everything below; an underscore is itself, except beside a ``%``. What a
+pattern expands to is bounded.
 """
 
 from __future__ import annotations
