@@ -160,6 +160,18 @@ class RejectedError(ControllerError):
         self.problems = problems
 
 
+class MalformedError(RejectedError):
+    """Raised when input is not even well-formed: not JSON, a duplicate key, nested too deeply."""
+
+    reason = "Malformed"
+
+
+class PreconditionError(ControllerError):
+    """Raised when the caller's ``If-Match`` names an older version than the stored one."""
+
+    reason = "PreconditionFailed"
+
+
 class ForbiddenError(ControllerError):
     """Raised when the caller is known and may not do this."""
 

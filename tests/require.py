@@ -1,4 +1,4 @@
-"""What a machine may lack: skipped by name, or a failure where everything must be present."""
+"""What a machine may lack is skipped by name; where everything must be there, it fails."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import pytest
 
 
 def require(name: str, present: bool) -> None:
-    """Skip the test unless the thing is present; with GITWARD_TEST_REQUIRE=all, fail."""
+    """Skip the test, or fail it where ``GITWARD_TEST_REQUIRE=all`` says so."""
     if present:
         return
-    message = f"{name} is not on this machine"
     if os.environ.get("GITWARD_TEST_REQUIRE") == "all":
-        pytest.fail(message)
-    pytest.skip(message)
+        pytest.fail(f"{name} is not on this machine")
+    pytest.skip(f"{name} is not on this machine")

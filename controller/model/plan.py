@@ -49,7 +49,9 @@ class Plan:
 
     operations: tuple[Operation, ...]
     digest: str
-    """Hex SHA-256 over the operations alone: equal changes have equal digests at any time."""
+    """Hex SHA-256 over the operations and settings: equal changes have equal digests at any time."""
+    settings: tuple[FieldChange, ...] = ()
+    """What changes in ``gitward.yaml``."""
 
     def counts(self) -> dict[Op, int]:
         """How many of each kind of operation there are; all five keys present."""
@@ -59,4 +61,4 @@ class Plan:
         return counts
 
     def __bool__(self) -> bool:
-        return bool(self.operations)
+        return bool(self.operations or self.settings)

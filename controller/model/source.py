@@ -63,6 +63,10 @@ class SourceStatus:
     """The plan digest a person released, kept until it is used or another head arrives."""
     failures: int = 0
     """Consecutive transient failures."""
+    unfinished_attempts: int = 0
+    """How often reading ``last_attempted_revision`` began and never ended: the crash counter."""
+    applied_generation: int = 0
+    """The generation of the settings that the applied revision came by."""
     conditions: tuple[Condition, ...] = ()
     problems: tuple[Problem, ...] = ()
     held_plan: HeldPlan | None = None

@@ -1,0 +1,148 @@
+"""``gitward validate``: report every problem of a configuration repository."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from controller.cli import exit_codes
+from controller.cli.options import format_option, option
+from controller.errors import UsageError
+from controller.model.documents import parse_instant
+from controller.model.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run found, for a renderer."""
+
+    root: str
+    problems: Sequence[Problem]
+    files: int
+    documents: int
+    strict: bool
+
+    @property
+    def errors(self) -> int:
+        return sum(self.counts(problem) for problem in self.problems)
+
+    @property
+    def ok(self) -> bool:
+        return not self.errors
+
+    def counts(self, problem: Problem) -> bool:
+        """Whether the problem makes the run fail."""
+        return self.strict or problem.level == "error"
+
+
+def _text(outcome: Outcome) -> str:
+    return "\n".join(
+        f"{problem}{' (warning)' if problem.level == 'warning' else ''}"
+        for problem in outcome.problems
+    )
+
+
+def _json(outcome: Outcome) -> str:
+    import json
+    from dataclasses import asdict
+
+    return json.dumps(
+        {
+            "valid": outcome.ok,
+            "files": outcome.files,
+            "documents": outcome.documents,
+            "problems": [asdict(problem) for problem in outcome.problems],
+        },
+        indent=2,
+    )
+
+
+RENDERERS: Final[dict[str, Callable[[Outcome], str]]] = {"text": _text, "json": _json}
+"""Format to its renderer, which returns what goes to standard output."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("path", nargs="?", default=".", help="the repository's root (default: .)")
+    format_option(parser, *RENDERERS)
+    option(parser, "--strict", action="store_true", help="warnings count as problems too")
+    option(
+        parser,
+        "--as-of",
+        metavar="TIME",
+        help="judge what has ended at this date or time with offset instead of now",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Validate and print; exit code 1 when something is wrong or there is nothing to validate."""
+    outcome = check(Path(options.path), strict=options.strict, as_of=read_time(options.as_of))
+    rendered = RENDERERS[options.format](outcome)
+    if rendered:
+        print(rendered)
+    print(_summary(outcome), file=sys.stderr)
+    return exit_codes.OK if outcome.ok and outcome.documents else exit_codes.PROBLEMS
+
+
+def read_time(text: str | None) -> datetime:
+    """A point in time given on the command line, or now.
+
+    Raises:
+        UsageError: If it is neither a date nor a time with offset.
+    """
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        instant = parse_instant(text)
+    except ValueError as error:
+        raise UsageError(f"--as-of {text!r}: {error}") from None
+    if not isinstance(instant, datetime):
+        raise UsageError(f"--as-of {text!r} is no time")
+    return instant
+
+
+def check(root: Path, *, strict: bool, as_of: datetime) -> Outcome:
+    """Read and judge the repository at ``root``.
+
+    Raises:
+        UsageError: If there is no such folder.
+    """
+    from controller.config.builtin import builtin_checks_if_wanted
+    from controller.config.directory import read_directory
+    from controller.config.load import assemble, read_file
+
+    if not root.is_dir():
+        raise UsageError(f"{str(root)!r} is no folder; name the root of a configuration repository")
+    files, problems = read_directory(root)
+    contents = [read_file(file) for file in files]
+    loaded = assemble(contents, as_of=as_of, builtin_checks=builtin_checks_if_wanted(contents))
+    documents = sum(content.documents for content in contents)
+    found = sorted({*problems, *loaded.problems})
+    return Outcome(str(root), found, len(files), documents, strict)
+
+
+def _summary(outcome: Outcome) -> str:
+    errors = sum(problem.level == "error" for problem in outcome.problems)
+    warnings = len(outcome.problems) - errors
+    read = f"{_count(outcome.documents, 'document')} in {_count(outcome.files, 'file')}"
+    if not outcome.documents and not outcome.problems:
+        return (
+            f"no documents found under {outcome.root!r}: nothing was validated; documents are "
+            "*.yaml files below policies/, checks/ and exceptions/"
+        )
+    if not outcome.problems:
+        return f"{read}: no problems"
+    strict = "; --strict counts both" if outcome.strict and warnings else ""
+    hint = f"gitward explain {outcome.problems[0].code}"
+    found = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}{strict}"
+    empty = "no documents found; " if not outcome.documents else ""
+    return f"{empty}{read}: {found} ({hint} says more)"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,155 @@
+"""All files of one revision to a ``Configuration`` and every problem found. Pure.
+
+``read_file`` judges a file by itself and can be cached; ``assemble`` judges what files are to each
+other, to the repository's settings and to the clock.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from controller.config.contents import (
+    FileContent,
+    Found,
+    SourceFile,
+    is_document,
+    read_file,
+)
+from controller.config.finding import problem
+from controller.config.rules import policy_references, uniqueness, waiver_references, waivers
+from controller.config.rules.selected import Selected
+from controller.model.configuration import Configuration, D_co, Declared
+from controller.model.documents import Check, Policy, RepositorySettings, Waiver
+from controller.model.problem import Problem
+
+__all__ = ["FileContent", "Loaded", "SourceFile", "assemble", "is_document", "load", "read_file"]
+
+_NO_TIMES: Final[Mapping[str, datetime]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The configuration, complete only when no problem is an error, and the problems in order."""
+
+    configuration: Configuration
+    problems: tuple[Problem, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Whether no problem is an error."""
+        return all(problem.level != "error" for problem in self.problems)
+
+
+def load(
+    files: Iterable[SourceFile],
+    *,
+    as_of: datetime,
+    builtin_checks: Iterable[Check] = (),
+    first_applied: Mapping[str, datetime] | None = None,
+) -> Loaded:
+    """Read files and judge them together. Never raises.
+
+    Args:
+        files: All files of a revision; those that are no documents are ignored.
+        as_of: Now, aware; decides what has ended.
+        builtin_checks: The shipped checks; they count only if the settings say so.
+        first_applied: When each exception's id first came into force; without it the span of an
+            exception without ``starts_at`` counts from ``as_of``.
+    """
+    return assemble(
+        map(read_file, files),
+        as_of=as_of,
+        builtin_checks=builtin_checks,
+        first_applied=first_applied,
+    )
+
+
+def assemble(
+    contents: Iterable[FileContent],
+    *,
+    as_of: datetime,
+    builtin_checks: Iterable[Check] = (),
+    first_applied: Mapping[str, datetime] | None = None,
+) -> Loaded:
+    """Judge the contents of all files together; the arguments are those of ``load``."""
+    ordered = sorted(contents, key=lambda content: content.path)
+    problems: list[Problem] = [found for content in ordered for found in content.problems]
+    problems += _alike_paths(ordered)
+    policies = [found for content in ordered for found in content.policies]
+    checks = [found for content in ordered for found in content.checks]
+    exceptions = [found for content in ordered for found in content.waivers]
+    problems += uniqueness.problems(policies, checks, exceptions, ordered)
+    settings = next((c.settings for c in ordered if c.settings is not None), None)
+    settings = settings or RepositorySettings()
+    configuration = Configuration(_by_id(policies), _by_id(checks), _by_id(exceptions), settings)
+    base = _documents(configuration.checks)
+    if settings.builtin_checks:
+        base = {check.id: check for check in builtin_checks} | base
+    selected = Selected(_documents(configuration.policies), base)
+    problems += _references(policies, exceptions, selected, ordered)
+    problems += _reviews(exceptions, settings, as_of, first_applied or _NO_TIMES)
+    by_id = {found.document.id: found for found in reversed(exceptions)}
+    for waiver_id, finding in waiver_references.twins((f.document for f in by_id.values()), as_of):
+        problems.append(by_id[waiver_id].locate(finding))
+    return Loaded(configuration, tuple(sorted(set(problems))))
+
+
+def _by_id(found: Iterable[Found[D_co]]) -> dict[str, Declared[D_co]]:
+    """The declarations by id; of a duplicate the first stands, and the problem is told apart."""
+    declared: dict[str, Declared[D_co]] = {}
+    for entry in found:
+        declared.setdefault(entry.document.id, entry.declared)
+    return declared
+
+
+def _documents(declared: Mapping[str, Declared[D_co]]) -> dict[str, D_co]:
+    return {name: entry.document for name, entry in declared.items()}
+
+
+def _references(
+    policies: Iterable[Found[Policy]],
+    exceptions: Iterable[Found[Waiver]],
+    selected: Selected,
+    contents: Iterable[FileContent],
+) -> Iterator[Problem]:
+    claims = [claim for content in contents for claim in content.claims]
+    checks = {claim.id for claim in claims if claim.kind == "check"}
+    broken_policies = {claim.id for claim in claims if claim.kind == "policy"}
+    for policy in policies:
+        yield from map(policy.locate, policy_references.findings(policy.document, selected, checks))
+    for waiver in exceptions:
+        yield from map(
+            waiver.locate,
+            waiver_references.findings(waiver.document, selected, checks, broken_policies),
+        )
+
+
+def _reviews(
+    exceptions: Iterable[Found[Waiver]],
+    settings: RepositorySettings,
+    as_of: datetime,
+    first_applied: Mapping[str, datetime],
+) -> Iterator[Problem]:
+    for waiver in exceptions:
+        findings = waivers.review_findings(
+            waiver.document,
+            settings.exceptions,
+            as_of=as_of,
+            first_applied=first_applied.get(waiver.document.id),
+        )
+        yield from map(waiver.locate, findings)
+
+
+def _alike_paths(contents: Sequence[FileContent]) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for content in contents:
+        folded = unicodedata.normalize("NFKC", content.path).casefold()
+        other = seen.setdefault(folded, content.path)
+        if other is not content.path:
+            message = f"is the same file as {other!r} on some systems; rename one"
+            yield problem("GW121", content.path, 0, 0, "", message)

@@ -1,0 +1,67 @@
+"""What SlimRMM's agents make of a check (slimrmm.md 1.5 and 1.6, releases up to 2.3.14). Pure.
+
+A check that they refuse is valid: other agents, ours among them, may run it. So all of this warns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from controller.config.finding import Finding
+from controller.config.osquery import compile_query
+from controller.config.sql_tokens import names, tokens
+from controller.model.documents import Check
+
+_MAX_QUERY_BYTES: Final = 4096
+_WORDS: Final = re.compile(
+    r"\b(drop|delete|insert|update|create|alter|truncate|exec|attach|detach|load_extension)\b",
+    re.IGNORECASE,
+)
+_TABLES: Final = frozenset({"shadow", "curl", "curl_certificate", "carves", "yara", "augeas"})
+
+
+def refused(check: Check) -> bool:
+    """Whether the agents answer this check with an error, whatever the machine is like."""
+    return any(True for _ in _refusals(check))
+
+
+def findings(check: Check) -> Iterator[Finding]:
+    """Everything that the agents refuse or treat otherwise than the text suggests."""
+    yield from _refusals(check)
+    if check.check_type != "osquery":
+        return
+    if check.comparison_operator == "contains":
+        message = "agents compare whole values, as with equals; write equals, or LIKE in the query"
+        yield Finding("GW506", ("comparison_operator",), message)
+    for table in compile_query(check.query, check.platforms).event_tables:
+        message = f"table {table!r} is filled by osquery's daemon only; agents always find it empty"
+        yield Finding("GW507", ("query",), message)
+
+
+def _refusals(check: Check) -> Iterator[Finding]:
+    if check.check_type != "osquery":
+        message = (
+            f"current SlimRMM agents answer {check.check_type} checks with an error; read the same "
+            "fact with an osquery query"
+        )
+        yield Finding("GW501", ("check_type",), message)
+        return
+    query, field = check.query, ("query",)
+    if query[:7].lower() != "select ":
+        message = "agents refuse a query that does not begin with 'SELECT ' and one space"
+        yield Finding("GW502", field, f"{message}; begin it so")
+    size = len(query.encode())
+    if size > _MAX_QUERY_BYTES:
+        message = (
+            f"agents refuse queries over {_MAX_QUERY_BYTES} bytes, this has {size}; shorten it"
+        )
+        yield Finding("GW503", field, message)
+    word = _WORDS.search(query)
+    if word:
+        message = f"agents refuse the word {word.group()!r} anywhere in a query; write it otherwise"
+        yield Finding("GW504", field, message)
+    for table in sorted(_TABLES & names(tokens(query))):
+        message = f"agents refuse queries over table {table!r}; read the fact from another one"
+        yield Finding("GW505", field, message)

@@ -1,0 +1,100 @@
+"""The last step: put the plan in force, all of it or nothing, with its history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from controller.errors import ConflictError
+from controller.model.configuration import Place
+from controller.model.source import Commit
+from controller.model.terms import Kind
+from controller.reconcile.ending import SUSPENDED, Ending
+from controller.reconcile.failpoints import reached
+from controller.reconcile.guards import declared_counts
+from controller.reconcile.plan import owned, shifted
+from controller.reconcile.record import conclude, revision_record
+from controller.reconcile.work import Pass
+from controller.source.link import file_url
+from controller.store.interface import Event, Writing
+
+
+def apply(work: Pass) -> Ending:
+    """Put the plan in force in one transaction.
+
+    Raises:
+        ConflictError: What the plan was made against is no longer in force; a new pass plans again.
+    """
+    if work.plan is None:
+        raise ConflictError("there is no plan")
+    places = {
+        (each.kind, each.id): each.place for each in work.plan.operations if each.op != "delete"
+    } | shifted(work.current, work.head)
+    provenance = _provenance(work, places)
+    links = _links(work, places, provenance)
+    ending = Ending("applied", "Applied", _summary(work), work.warnings)
+    as_of = work.now()
+    with work.store.write() as writing:
+        status = writing.source(work.name)
+        if status is not None and status.suspended:
+            return SUSPENDED
+        record = revision_record(work, ending, as_of)
+        writing.apply_plan(
+            work.name, work.plan, work.head.settings, record, provenance, as_of, links, places
+        )
+        _read_back(writing, work)
+        _tell_adoptions(writing, work, as_of)
+        conclude(writing, work, ending, as_of)
+        reached("inside_apply")
+    reached("after_apply")
+    return ending
+
+
+def _provenance(work: Pass, places: dict[tuple[Kind, str], Place]) -> dict[str, Commit]:
+    """The commit that last changed each path; the revision's own where history is too long."""
+    paths = sorted({place.path for place in places.values()})
+    found = work.source.last_change(work.sha, paths) if paths else {}
+    return {path: found.get(path, work.snapshot.commit) for path in paths}
+
+
+def _links(
+    work: Pass, places: dict[tuple[Kind, str], Place], provenance: dict[str, Commit]
+) -> dict[tuple[Kind, str], str]:
+    root = f"{work.source.path}/" if work.source.path else ""
+    links = {}
+    for key, place in places.items():
+        sha = provenance[place.path].sha
+        if url := file_url(work.source.url, sha, root + place.path, place.line):
+            links[key] = url
+    return links
+
+
+def _tell_adoptions(writing: Writing, work: Pass, as_of: datetime) -> None:
+    for each in work.plan.operations if work.plan else ():
+        if each.op == "adopt":
+            was = work.current[each.kind, each.id].manager
+            changed = ", ".join(change.field for change in each.fields) or "nothing"
+            message = f"git took it over from {was}; changed: {changed}"
+            about, revision = f"{each.kind}/{each.id}", work.snapshot.revision
+            writing.add_event(Event(as_of, about, "Adopted", revision, message))
+
+
+def _read_back(writing: Writing, work: Pass) -> None:
+    """Refuse a transaction after which the store does not hold what the revision declares."""
+    in_force = writing.in_force()
+    stored = {
+        (kind, id_): managed
+        for kind in declared_counts(work.head)
+        for id_, managed in in_force.of_kind(kind).items()
+    }
+    counts = owned(stored, source=work.name)
+    if counts != declared_counts(work.head):
+        raise ConflictError(
+            f"after applying, the store holds {counts} and the revision declares "
+            f"{declared_counts(work.head)}; nothing was changed"
+        )
+
+
+def _summary(work: Pass) -> str:
+    counts = work.plan.counts() if work.plan else {}
+    told = ", ".join(f"{number} {op}" for op, number in counts.items() if number)
+    return f"{work.snapshot.revision} is in force: {told or 'no changes'}"

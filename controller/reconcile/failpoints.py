@@ -1,0 +1,28 @@
+"""Places where a crash test can end the process, as a power cut would."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Final, Literal, get_args
+
+Point = Literal[
+    "after_resolve",
+    "after_fetch",
+    "after_snapshot",
+    "after_begin",
+    "after_read",
+    "after_load",
+    "after_plan",
+    "inside_apply",
+    "after_apply",
+    "before_finish",
+]
+POINTS: Final[tuple[Point, ...]] = get_args(Point)
+VARIABLE: Final = "GITWARD_FAIL_AT"
+
+
+def reached(point: Point) -> None:
+    """Kill this process, without any tidying, when the environment names this point."""
+    if os.environ.get(VARIABLE) == point:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,245 @@
+"""What putting a configuration in force would do to what is in force now. Pure.
+
+The one planner: the reconciler applies its plans, ``gitward plan`` and the API show them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from controller.model.configuration import Configuration, Declared, Place
+from controller.model.documents import (
+    AnyDocument,
+    Check,
+    Document,
+    Policy,
+    RepositorySettings,
+    Waiver,
+)
+from controller.model.managed import Managed
+from controller.model.plan import FieldChange, Operation, Plan
+from controller.model.problem import Problem
+from controller.model.terms import KINDS, Kind
+from controller.scoring.waivers import state
+
+Current = Mapping[tuple[Kind, str], Managed[Any]]
+"""Everything in force, whoever manages it."""
+
+_ABSENT: Final = Place("", 0, 0)
+
+
+def plan(
+    current: Current,
+    head: Configuration,
+    *,
+    source: str,
+    as_of: datetime,
+    settings: RepositorySettings | None = None,
+) -> Plan:
+    """Compare what is in force with what a source declares.
+
+    Args:
+        current: Everything in force.
+        head: What the source declares, already valid.
+        source: The source's name; only its own objects are ever deleted.
+        as_of: Decides which deleted exceptions have expired, and nothing else.
+        settings: The repository settings in force; the defaults when there are none yet.
+
+    Returns:
+        Real changes alone: planning again after applying gives an empty plan.
+    """
+    manager = f"git:{source}"
+    operations: list[Operation] = []
+    for kind in KINDS:
+        for id_, declared in head.of_kind(kind).items():
+            managed = current.get((kind, id_))
+            if managed is None:
+                operations.append(_addition(kind, declared))
+            elif managed.manager != manager:
+                operations.append(_adoption(kind, managed, declared))
+            elif operation := _difference(kind, managed, declared):
+                operations.append(operation)
+    for (kind, id_), managed in current.items():
+        if managed.manager == manager and id_ not in head.of_kind(kind):
+            operations.append(_deletion(kind, managed, as_of))
+    operations = sorted(_with_hints(operations, current), key=_order)
+    changed = differences(settings or RepositorySettings(), head.settings)
+    return Plan(tuple(operations), digest(operations, changed), changed)
+
+
+def owned(current: Current, *, source: str) -> dict[Kind, int]:
+    """How many objects of each kind a source manages."""
+    counts: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+    for (kind, _), managed in current.items():
+        if managed.manager == f"git:{source}":
+            counts[kind] += 1
+    return counts
+
+
+def shifted(current: Current, head: Configuration) -> dict[tuple[Kind, str], Place]:
+    """Where objects stand now whose line alone moved: no change, yet origins must stay true."""
+    return {
+        (kind, id_): declared.place
+        for kind in KINDS
+        for id_, declared in head.of_kind(kind).items()
+        if (managed := current.get((kind, id_)))
+        and managed.origin
+        and managed.origin.path == declared.place.path
+        and managed.origin.line != declared.place.line
+    }
+
+
+def foreign(current: Current, head: Configuration, *, source: str) -> tuple[Problem, ...]:
+    """Declarations of what another source declares already: one object has one manager."""
+    found = []
+    for kind in KINDS:
+        for id_, declared in head.of_kind(kind).items():
+            managed = current.get((kind, id_))
+            if managed and managed.managed_by == "git" and managed.manager != f"git:{source}":
+                other = managed.manager.removeprefix("git:")
+                where = f" ({managed.origin})" if managed.origin else ""
+                message = (
+                    f"{kind} {id_!r} is declared by the source {other!r} already{where}; remove one"
+                )
+                place = declared.place
+                found.append(Problem(place.path, place.line, place.column, "GW604", "id", message))
+    return tuple(sorted(found))
+
+
+def digest(operations: Iterable[Operation], settings: tuple[FieldChange, ...] = ()) -> str:
+    """What a person confirms: hex SHA-256 of the changes, free of times, commits and line numbers."""
+    changes: list[object] = [
+        [each.op, each.kind, each.id, each.place.path, each.previous_path, _pairs(each.fields)]
+        for each in operations
+    ]
+    if settings:
+        changes.append(["settings", _pairs(settings)])
+    text = json.dumps(changes, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differences(before: Document, after: Document) -> tuple[FieldChange, ...]:
+    """The fields that differ, as JSON values; within maps each key apart, dotted."""
+    if before is after or before == after:
+        return ()
+    return tuple(_compare("", _json(before), _json(after)))
+
+
+def _pairs(fields: tuple[FieldChange, ...]) -> list[list[object]]:
+    return [[each.field, each.before, each.after] for each in fields]
+
+
+def _json(document: Document, *, exclude_defaults: bool = False) -> dict[str, Any]:
+    values = document.model_dump(mode="json", exclude_defaults=exclude_defaults)
+    # A threshold of 80 and one of 80.0 are the same, and must have the same digest.
+    return {
+        key: int(value) if isinstance(value, float) and value.is_integer() else value
+        for key, value in values.items()
+    }
+
+
+def _compare(
+    prefix: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[FieldChange]:
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _compare(f"{prefix}{key}.", old, new)
+        else:
+            yield FieldChange(prefix + key, old, new)
+
+
+def _place(managed: Managed[Any]) -> Place:
+    origin = managed.origin
+    return Place(origin.path, origin.line) if origin else _ABSENT
+
+
+def _addition(kind: Kind, declared: Declared[Any]) -> Operation:
+    given = _json(declared.document, exclude_defaults=True)
+    fields = tuple(
+        FieldChange(key, None, value) for key, value in sorted(given.items()) if key != "id"
+    )
+    return Operation("add", kind, declared.id, declared.place, declared.document, fields)
+
+
+def _adoption(kind: Kind, managed: Managed[Any], declared: Declared[Any]) -> Operation:
+    fields = differences(managed.document, declared.document)
+    return Operation("adopt", kind, declared.id, declared.place, declared.document, fields)
+
+
+def _difference(kind: Kind, managed: Managed[Any], declared: Declared[Any]) -> Operation | None:
+    fields = differences(managed.document, declared.document)
+    old = _place(managed).path
+    previous = old if old != declared.place.path else None
+    if not fields and previous is None:
+        return None
+    return Operation(
+        "change" if fields else "move",
+        kind,
+        declared.id,
+        declared.place,
+        declared.document,
+        fields,
+        previous_path=previous,
+    )
+
+
+def _deletion(kind: Kind, managed: Managed[Any], as_of: datetime) -> Operation:
+    document: AnyDocument = managed.document
+    return Operation(
+        "delete",
+        kind,
+        managed.id,
+        _place(managed),
+        None,
+        protected=isinstance(document, Policy) and document.protect,
+        expired=isinstance(document, Waiver) and state(managed, as_of, 0) == "expired",
+    )
+
+
+def _with_hints(operations: list[Operation], current: Current) -> Iterator[Operation]:
+    """Point at deletions that look like a renamed file whose id was its stem."""
+    added = {
+        (each.kind, _likeness(each.document)): each
+        for each in operations
+        if each.op == "add" and each.document is not None and _named_by_file(each)
+    }
+    for operation in operations:
+        if operation.op == "delete" and _named_by_file(operation):
+            old = current[operation.kind, operation.id].document
+            twin = added.get((operation.kind, _likeness(old)))
+            if twin is not None:
+                operation = replace(
+                    operation,
+                    hint=f"looks like a rename to {twin.place.path}; "
+                    f"write 'id: {operation.id}' there to keep its history",
+                )
+        yield operation
+
+
+def _named_by_file(operation: Operation) -> bool:
+    return PurePosixPath(operation.place.path).stem == operation.id
+
+
+def _likeness(document: AnyDocument) -> tuple[object, ...]:
+    """What two documents share when one is the other under a new id."""
+    match document:
+        case Policy():
+            return (document.name,)
+        case Check():
+            return (document.query, document.title)
+        case Waiver():
+            selector = (document.scope, document.agents, document.tag, document.policy_id)
+            return (document.checks, *selector)
+
+
+def _order(operation: Operation) -> tuple[int, str]:
+    return KINDS.index(operation.kind), operation.id

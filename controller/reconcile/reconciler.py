@@ -1,0 +1,126 @@
+"""One source, reconciled: a pass is a list of steps, and whatever happens has an ending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.errors import ControllerError, StoreError
+from controller.model.source import SourceStatus
+from controller.reconcile.contents import Contents
+from controller.reconcile.ending import Ending, failed
+from controller.reconcile.failpoints import reached
+from controller.reconcile.operations import resumed
+from controller.reconcile.record import conclude, worth_storing
+from controller.reconcile.steps import STEPS
+from controller.reconcile.summarize import fresh, with_settings
+from controller.reconcile.work import Pass
+from controller.source.interface import Source
+from controller.store.interface import Store
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """What the loop needs to know of a finished pass."""
+
+    ending: Ending
+    again: bool = False
+    """A request came in while it ran: go again at once."""
+
+
+class Reconciler:
+    """Brings what one source declares into force, pass by pass. One pass at a time."""
+
+    def __init__(self, source: Source, store: Store, *, clock: Callable[[], datetime]) -> None:
+        """Keep what is needed; nothing is read or written yet.
+
+        Args:
+            source: Where the configuration comes from.
+            store: Where it is put in force.
+            clock: Now, aware, UTC.
+        """
+        self.source = source
+        self._store = store
+        self._clock = clock
+        self._contents = Contents()
+
+    def register(self) -> SourceStatus:
+        """Make the source known with its settings of now, before the first pass.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        source = self.source
+        settings = {"url": source.url, "ref": source.ref, "path": source.path}
+        with self._store.read() as reading:
+            known = reading.source(source.name)
+        if known is not None and with_settings(known, **settings) == known:
+            return known
+        with self._store.write() as writing:
+            known = writing.source(source.name)
+            status = (
+                with_settings(known, **settings)
+                if known
+                else fresh(source.name, **settings, as_of=self._clock())
+            )
+            writing.save_source(status)
+        return status
+
+    def run(self) -> PassResult:
+        """Make one pass. Never raises a ``ControllerError``: what goes wrong is in the ending."""
+        try:
+            work = self._begin()
+        except StoreError as error:
+            return PassResult(failed(error))
+        ending = _drive(work)
+        if ending.kind == "applied":
+            # Its end was stored in the transaction that put it in force.
+            return PassResult(ending, again=self._newer_request(work))
+        try:
+            if not worth_storing(work, ending, self._clock()):
+                return PassResult(ending, again=self._newer_request(work))
+            reached("before_finish")
+            with self._store.write() as writing:
+                again = conclude(writing, work, ending, self._clock())
+        except StoreError as error:
+            return PassResult(failed(error))
+        return PassResult(ending, again)
+
+    def _begin(self) -> Pass:
+        status = self.register()
+        now = self._clock()
+        with self._store.read() as reading:
+            request = reading.reconcile_request(status.name)
+            status = reading.source(status.name) or status
+        if status.suspended and status.suspend_until and status.suspend_until <= now:
+            status = self._resume(status.name)
+        return Pass(self.source, self._store, self._clock, self._contents, status, request)
+
+    def _resume(self, name: str) -> SourceStatus:
+        """End a suspension whose time is over."""
+        now = self._clock()
+        with self._store.write() as writing:
+            before = writing.source(name)
+            if before is None or not before.suspended:
+                return self.register()
+            status = resumed(before)
+            writing.save_source(status)
+            detail = {"was": before.suspend_reason, "until": str(before.suspend_until)}
+            writing.add_audit("gitward", "resume", f"source/{name}", now, detail=detail)
+        return status
+
+    def _newer_request(self, work: Pass) -> bool:
+        with self._store.read() as reading:
+            return reading.reconcile_request(work.name) > work.request
+
+
+def _drive(work: Pass) -> Ending:
+    for step in STEPS:
+        try:
+            ending = step(work)
+        except ControllerError as error:
+            return failed(error)
+        if ending is not None:
+            return ending
+    raise AssertionError("the last step always ends a pass")

@@ -1,0 +1,58 @@
+"""One pass over one source: what it was given, and what its steps have found so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from controller.model.configuration import Configuration
+from controller.model.documents import RepositorySettings
+from controller.model.plan import Plan
+from controller.model.problem import Problem
+from controller.model.source import Commit, SourceStatus
+from controller.model.terms import Kind
+from controller.reconcile.contents import Contents
+from controller.reconcile.ending import Ending
+from controller.reconcile.plan import Current
+from controller.source.interface import Snapshot, Source
+from controller.store.interface import Store
+
+
+@dataclass(slots=True)
+class Pass:
+    """A pass in progress. Fields without a value are found by the step that names them."""
+
+    source: Source
+    store: Store
+    now: Callable[[], datetime]
+    contents: Contents
+    status: SourceStatus
+    """As stored when the pass began."""
+    request: int
+    """The newest reconcile request when the pass began."""
+
+    revision: str | None = None
+    commit: Commit | None = None
+    plan: Plan | None = None
+    sha: str = field(init=False)
+    """``resolve``."""
+    snapshot: Snapshot = field(init=False)
+    """``fetch``."""
+    head: Configuration = field(init=False)
+    """``load``: what the revision declares."""
+    warnings: tuple[Problem, ...] = ()
+    current: Current = field(init=False)
+    """``load``: everything in force."""
+    settings: RepositorySettings = field(init=False)
+    """``load``: of the repository as in force."""
+    before: Mapping[Kind, int] = field(init=False)
+    """``make_plan``: how much of each kind the source declares now."""
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+
+Step = Callable[[Pass], Ending | None]
+"""Goes on with none, or ends the pass."""

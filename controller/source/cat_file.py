@@ -1,0 +1,52 @@
+"""The answers of ``git cat-file --batch`` and ``--batch-check``. Pure.
+
+One process answers for thousands of objects: 1,000 blobs take 10 ms this way, and seconds with a
+process for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from controller.source.damage import DamagedError
+
+
+def parse_headers(answer: bytes, paths: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """Read ids and sizes.
+
+    Args:
+        answer: One line an object, in the order asked.
+        paths: What was asked for: blob id to a path that has it.
+
+    Raises:
+        DamagedError: An object is missing, or is not a blob.
+    """
+    for line, path in zip(answer.split(b"\n"), paths.values(), strict=False):
+        yield _blob(line, path)
+
+
+def parse_contents(answer: bytes, sizes: Mapping[str, int]) -> Iterator[tuple[str, bytes]]:
+    """Read ids and contents.
+
+    Args:
+        answer: A header line, the content and a line end for each object, in the order asked.
+        sizes: What was asked for: blob id to its size.
+
+    Raises:
+        DamagedError: An object is missing, or not what its header said before.
+    """
+    at = 0
+    for blob, expected in sizes.items():
+        end = answer.find(b"\n", at)
+        sha, size = _blob(answer[at : end if end >= 0 else len(answer)], blob)
+        start, at = end + 1, end + 1 + size + 1
+        if sha != blob or size != expected or at > len(answer):
+            raise DamagedError(f"{blob}: git answered with something else")
+        yield blob, answer[start : at - 1]
+
+
+def _blob(header: bytes, name: str) -> tuple[str, int]:
+    words = header.decode("ascii", "replace").split(" ")
+    if len(words) != 3 or words[1] != "blob" or not words[2].isdigit():
+        raise DamagedError(f"{name}: is not a readable blob ({' '.join(words)[:100]})")
+    return words[0], int(words[2])

@@ -1,0 +1,283 @@
+"""Reads one repository's objects: trees, blobs and history, through a few git processes."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from controller.errors import FetchFailedError, RevisionNotFoundError, TreeRefusedError
+from controller.model.source import Commit, revision_name
+from controller.source import cat_file, history, listing
+from controller.source.damage import DamagedError
+from controller.source.failures import failure, looks_damaged
+from controller.source.git import Finished, Git
+from controller.source.interface import Snapshot, TreeFile, Wanted
+from controller.source.limits import Limits
+
+_EMPTY_HISTORY_BYTES: Final = 32 * 1024 * 1024
+_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""Known to git without being stored."""
+_HEADER_BYTES: Final = 128
+_HISTORY_BYTES: Final = 32 * 1024 * 1024
+_TREE: Final = re.compile(rb"([0-9a-f]{40}) tree [0-9]+\n")
+
+
+class Objects:
+    """A repository's objects, read-only.
+
+    The last listing is kept: the next one costs what has changed, not what there is.
+    """
+
+    def __init__(
+        self, git: Git, git_dir: Path, *, path: str, wanted: Wanted, limits: Limits
+    ) -> None:
+        self._git = git
+        self._git_dir = git_dir
+        self._path = path
+        self._wanted = wanted
+        self._limits = limits
+        self._listed: tuple[str, listing.Listed] | None = None
+
+    def resolve(self, revision: str) -> str | None:
+        """The commit that a revision names, if it is here and its object can be read."""
+        done = self._run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+        )
+        return done.out.decode("ascii", "replace").strip() if done.status == 0 else None
+
+    def snapshot(self, sha: str, ref: str) -> Snapshot:
+        """List the documents at a commit; ``ref`` only names the revision."""
+        commit = self._commit(sha)
+        try:
+            listed = self._list(sha)
+        except TreeRefusedError as error:
+            raise TreeRefusedError(f"commit {sha[:12]}: {error}") from error
+        return Snapshot(revision_name(ref, sha), sha, commit, tuple(listed.files.values()))
+
+    def read(self, files: Sequence[TreeFile]) -> dict[str, bytes]:
+        """Contents by blob id, all through one process, after their sizes were looked up in another."""
+        paths = {file.blob: file.path for file in files}
+        sizes = self._sizes(paths)
+        for blob, size in sizes.items():
+            listing.check_size(paths[blob], size, self._limits)
+        total = sum(sizes.values())
+        if total > self._limits.total_bytes:
+            raise TreeRefusedError(
+                f"{total} bytes were asked for at once, at most {self._limits.total_bytes} are read"
+            )
+        contents = self._contents(sizes)
+        for blob, content in contents.items():
+            listing.check_content(paths[blob], content)
+        return contents
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether ``old`` is in the history of ``new``, which must be here."""
+        if self.resolve(old) is None:
+            self._check_absence(old)
+            return False
+        done = self._run("merge-base", "--is-ancestor", "--end-of-options", old, new)
+        if done.status not in {0, 1}:
+            raise _failed(f"cannot compare {old[:12]} with {new[:12]}", done)
+        return done.status == 0
+
+    def commits(self, old: str | None, new: str) -> tuple[Commit, ...]:
+        """What ``new`` adds to ``old``, newest first, bounded."""
+        names = [new] if old is None or self.resolve(old) is None else [new, f"^{old}"]
+        done = self._run(
+            "log", "-z", f"--max-count={self._limits.commits}", history.FORMAT,
+            "--end-of-options", *names, "--",
+            max_output=_HISTORY_BYTES,
+        )  # fmt: skip
+        if done.status != 0:
+            raise _failed(f"cannot read the history of {new[:12]}", done)
+        return tuple(history.parse_commits(done.out))
+
+    def changed_paths(self, old: str, new: str) -> tuple[str, ...]:
+        """Paths below the root that differ, sorted."""
+        trees = [self._tree(sha) or _EMPTY_TREE for sha in (old, new)]
+        entries = self._difference(*trees)
+        return tuple(sorted(listing.shown(entry.path) for entry in entries))
+
+    def last_change(self, sha: str, paths: Sequence[str]) -> dict[str, Commit]:
+        """The commit that last changed each path, from one walk that stops when all are found."""
+        walk = _Walk({f"{self._path}/{path}" if self._path else path: path for path in paths})
+        if not walk.missing:
+            return {}
+        tops = sorted({path.split("/", 1)[0] for path in walk.missing})
+        done = self._run(
+            "log", "-z", "-c", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv",
+            f"--max-count={self._limits.walk_commits}", f"--format=tformat:{walk.mark}%H",
+            "--end-of-options", sha, "--", *tops,
+            max_output=self._limits.listing_bytes, consume=walk.take,
+        )  # fmt: skip
+        if done.status != 0 and not done.too_much:
+            raise _failed(f"cannot read the history of {sha[:12]}", done)
+        facts = self._facts(sorted(set(walk.found.values())))
+        return {path: facts[by] for path, by in walk.found.items() if by in facts}
+
+    def _commit(self, sha: str) -> Commit:
+        facts = self._facts([sha])
+        if not facts:
+            self._check_absence(sha)
+            raise RevisionNotFoundError(f"the commit {sha} is not here; reconcile again")
+        return facts[sha]
+
+    def _facts(self, shas: Sequence[str]) -> dict[str, Commit]:
+        if not shas:
+            return {}
+        done = self._run(
+            "log", "-z", "--no-walk=unsorted", history.FORMAT, "--stdin",
+            stdin="".join(f"{sha}\n" for sha in shas).encode("ascii"),
+            max_output=_HISTORY_BYTES,
+        )  # fmt: skip
+        if done.status != 0:
+            if len(shas) == 1 and self.resolve(shas[0]) is None:
+                return {}
+            raise _failed("cannot read commits", done)
+        return {commit.sha: commit for commit in history.parse_commits(done.out)}
+
+    def healthy(self) -> bool:
+        """Whether everything that the refs lead to is here and readable, as far as can be told in time."""
+        try:
+            done = self._run(
+                "fsck", "--connectivity-only", "--no-dangling", "--no-progress", "--no-reflogs"
+            )
+        except FetchFailedError:
+            return True  # too large to be looked through; reading will tell
+        return done.status == 0
+
+    def _check_absence(self, sha: str) -> None:
+        """An object that is not found may have been lost: absence is believed of a whole mirror only."""
+        if not self.healthy():
+            raise DamagedError(f"{sha[:12]} is not found, and other objects are missing too")
+
+    def _list(self, sha: str) -> listing.Listed:
+        tree = self._tree(sha)
+        if tree is None:
+            raise TreeRefusedError(
+                f"there is no folder {self._path!r} in the repository; set another path"
+            )
+        known, entries = self._since_last(tree)
+        changed = list(listing.documents(entries, self._wanted))
+        listing.check_count(sum(not entry.gone for entry in changed), self._limits)
+        sizes = self._sizes({entry.blob: entry.path for entry in changed if not entry.gone})
+        listed = known.after(
+            (entry.path for entry in changed if entry.gone),
+            (TreeFile(e.path, e.blob, sizes[e.blob]) for e in changed if not e.gone),
+            self._limits,
+        )
+        self._listed = (tree, listed)
+        return listed
+
+    def _since_last(self, tree: str) -> tuple[listing.Listed, Iterator[listing.Entry]]:
+        if self._listed is not None:
+            before, known = self._listed
+            try:
+                return known, self._difference(before, tree)
+            except DamagedError:
+                self._listed = None  # an abandoned tree may have been cleared away since
+        return listing.Listed(), self._entries(tree)
+
+    def _tree(self, sha: str) -> str | None:
+        """The id of the tree at the root; ``None`` when there is no such folder."""
+        name = f"{sha}:{self._path}"
+        answer = self._batch(["--batch-check"], [name], _HEADER_BYTES + len(name.encode()))
+        found = _TREE.match(answer)
+        return found[1].decode("ascii") if found is not None else None
+
+    def _entries(self, tree: str) -> Iterator[listing.Entry]:
+        done = self._run(
+            "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tree,
+            max_output=self._limits.listing_bytes,
+        )  # fmt: skip
+        return listing.parse_tree(self._listing_of(done))
+
+    def _difference(self, old: str, new: str) -> Iterator[listing.Entry]:
+        done = self._run(
+            "diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff",
+            "--no-textconv", "--ignore-submodules=none", "--end-of-options", old, new,
+            max_output=self._limits.listing_bytes,
+        )  # fmt: skip
+        return listing.parse_difference(self._listing_of(done))
+
+    def _listing_of(self, done: Finished) -> bytes:
+        if done.too_much:
+            raise TreeRefusedError(
+                "the repository has too many files to list; set a path inside it"
+            )
+        if done.status != 0:
+            raise _failed("cannot list the repository's files", done)
+        return done.out
+
+    def _sizes(self, paths: Mapping[str, str]) -> dict[str, int]:
+        """Sizes by blob id, without any content being read."""
+        blobs = list(paths)
+        if not blobs:
+            return {}
+        answer = self._batch(["--batch-check"], blobs, _HEADER_BYTES * len(blobs))
+        return dict(cat_file.parse_headers(answer, paths))
+
+    def _contents(self, sizes: Mapping[str, int]) -> dict[str, bytes]:
+        if not sizes:
+            return {}
+        room = sum(sizes.values()) + _HEADER_BYTES * len(sizes)
+        answer = self._batch(["--batch", "--buffer"], list(sizes), room)
+        return dict(cat_file.parse_contents(answer, sizes))
+
+    def _batch(self, options: Sequence[str], names: Sequence[str], room: int) -> bytes:
+        asked = "".join(f"{name}\n" for name in names).encode("utf-8")
+        done = self._run("cat-file", *options, stdin=asked, max_output=room)
+        if done.status != 0 or done.too_much:
+            raise DamagedError(f"cannot read objects: {done.err.strip()[:300]}")
+        return done.out
+
+    def _run(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        max_output: int = 1024 * 1024,
+        consume: Callable[[bytes], bool] | None = None,
+    ) -> Finished:
+        return self._git.run(
+            f"--git-dir={self._git_dir}",
+            *arguments,
+            seconds=self._limits.read_seconds,
+            stdin=stdin,
+            max_output=max_output,
+            consume=consume,
+        )
+
+
+def _failed(what: str, done: Finished) -> Exception:
+    if done.too_much:
+        return TreeRefusedError(f"{what}: its commit messages are too large; rewrite them")
+    if looks_damaged(done.err):
+        return DamagedError(f"{what}: {done.err.strip()[:300]}")
+    return failure(what, done.err)
+
+
+class _Walk:
+    """Listens to a log of changed paths until each one sought has been seen."""
+
+    def __init__(self, sought: Mapping[str, str]) -> None:
+        self.missing = dict(sought)
+        self.found: dict[str, str] = {}
+        # Not to be guessed, so that no file's name can pass for a commit.
+        self.mark = f"commit-{secrets.token_hex(8)}-"
+        self._start = self.mark.encode("ascii")
+        self._rest = b""
+        self._commit = ""
+
+    def take(self, chunk: bytes) -> bool:
+        *tokens, self._rest = (self._rest + chunk).split(b"\0")
+        for token in tokens:
+            if token.startswith(self._start):
+                self._commit = token[len(self._start) :].decode("ascii")
+                continue
+            path = self.missing.pop(token.removeprefix(b"\n").decode("utf-8", "replace"), None)
+            if path is not None:
+                self.found[path] = self._commit
+        return bool(self.missing)

@@ -1,0 +1,59 @@
+"""The audit trail: append-only, each row chained to the one before it by a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from controller.store.columns import instant, moment_of, to_json
+from controller.store.context import Context
+from controller.store.interface import AuditEntry, Page
+
+FIRST = "0" * 64
+"""What the first row is chained to."""
+
+
+def chained(previous: str, columns: tuple[object, ...]) -> str:
+    """The hash of a row: over the hash before it and every column."""
+    return hashlib.sha256(f"{previous}\n{to_json(list(columns))}".encode()).hexdigest()
+
+
+class AuditReading(Context):
+    """Reads of the trail."""
+
+    def audit(self, page: int, per_page: int) -> Page[AuditEntry]:
+        total = self.db.one("SELECT count(*) FROM audit")
+        rows = self.db.all(
+            "SELECT number, at, actor, action, object, revision, detail, hash FROM audit"
+            " ORDER BY number DESC LIMIT ? OFFSET ?",
+            (per_page, (page - 1) * per_page),
+        )
+        items = tuple(
+            AuditEntry(n, moment_of(at), actor, action, obj, revision, json.loads(detail), digest)
+            for n, at, actor, action, obj, revision, detail, digest in rows
+        )
+        return Page(items, total[0] if total else 0)
+
+
+class AuditWriting(AuditReading):
+    """Writes of the trail."""
+
+    def add_audit(
+        self,
+        actor: str,
+        action: str,
+        object: str,
+        as_of: datetime,
+        *,
+        revision: str = "",
+        detail: Mapping[str, object] | None = None,
+    ) -> None:
+        last = self.db.one("SELECT hash FROM audit ORDER BY number DESC LIMIT 1")
+        columns = (instant(as_of), actor, action, object, revision, to_json(detail or {}))
+        self.db.run(
+            "INSERT INTO audit (at, actor, action, object, revision, detail, hash)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*columns, chained(last[0] if last else FIRST, columns)),
+        )

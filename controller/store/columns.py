@@ -1,0 +1,134 @@
+"""How values lie in columns: instants, bitmaps, packed times, standings. Pure."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from array import array
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from controller.model.posture import Posture
+from controller.model.terms import RISK_LEVELS
+from controller.scoring.rulebook import Standing
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+RISK_NUMBER: Final = {name: number for number, name in enumerate(RISK_LEVELS)}
+"""0 is the worst; ``unknown`` is last."""
+
+
+def instant(value: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def moment_of(column: int) -> datetime:
+    """The instant of a column."""
+    return _EPOCH + timedelta(microseconds=column)
+
+
+def optional_instant(value: datetime | None) -> int | None:
+    """As ``instant``; none stays none."""
+    return None if value is None else instant(value)
+
+
+def optional_moment(column: int | None) -> datetime | None:
+    """As ``moment_of``; none stays none."""
+    return None if column is None else moment_of(column)
+
+
+def bitmap(bits: int) -> bytes:
+    """A bitmap's bytes, without trailing zeros."""
+    return bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+
+
+def bits_of(column: bytes) -> int:
+    """The bitmap of a column."""
+    return int.from_bytes(column, "little")
+
+
+def posture_of(columns: tuple[bytes, bytes, bytes, bytes]) -> Posture:
+    """A posture from its four columns."""
+    read = int.from_bytes
+    passed, failed, errored, not_applicable = columns
+    return Posture(
+        read(passed, "little"),
+        read(failed, "little"),
+        read(errored, "little"),
+        read(not_applicable, "little"),
+    )
+
+
+class Times(NamedTuple):
+    """Seconds since 1970: since when the outcome stands, and when it first failed (0: never)."""
+
+    since: int
+    first_failed: int
+
+
+def pack_times(times: Mapping[int, Times]) -> bytes:
+    """Position, since, first failed as 32-bit integers, compressed: many are alike."""
+    ordered = sorted(times.items())
+    flat = array("I", [position for position, _ in ordered])
+    flat.extend(each.since for _, each in ordered)
+    flat.extend(each.first_failed for _, each in ordered)
+    return zlib.compress(flat.tobytes(), 1)
+
+
+def unpack_times(column: bytes) -> dict[int, Times]:
+    """The reverse of ``pack_times``."""
+    if not column:
+        return {}
+    flat = array("I")
+    flat.frombytes(zlib.decompress(column))
+    count = len(flat) // 3
+    return {
+        flat[index]: Times(flat[count + index], flat[2 * count + index]) for index in range(count)
+    }
+
+
+def flag(value: bool | None) -> int | None:
+    """A truth value's column."""
+    return None if value is None else int(value)
+
+
+def truth(column: int | None) -> bool | None:
+    """The truth value of a column."""
+    return None if column is None else bool(column)
+
+
+StandingColumns = tuple[int | None, int, int | None, int | None, int, int | None]
+
+
+def standing_columns(standing: Standing) -> StandingColumns:
+    """A standing's columns, in the order of the score table."""
+    hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant = standing
+    return (
+        hundredths,
+        RISK_NUMBER[risk],
+        flag(compliant),
+        bare_hundredths,
+        RISK_NUMBER[bare_risk],
+        flag(bare_compliant),
+    )
+
+
+def standing_of(columns: tuple[Any, ...]) -> Standing:
+    """The standing of six columns."""
+    hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant = columns
+    return Standing(
+        hundredths,
+        RISK_LEVELS[risk],
+        truth(compliant),
+        bare_hundredths,
+        RISK_LEVELS[bare_risk],
+        truth(bare_compliant),
+    )
+
+
+def to_json(value: object) -> str:
+    """Canonical JSON: sorted keys, no blanks."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

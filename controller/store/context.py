@@ -1,0 +1,124 @@
+"""What every part of a snapshot or a transaction shares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from controller.scoring.absorb import Catalog
+from controller.scoring.rulebook import Moment, Rulebook
+from controller.store.columns import to_json
+from controller.store.driver import Session
+from controller.store.interface import InForce
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """A definition whose expectation changed: its outcome may be judged again from the evidence."""
+
+    check_id: str
+    old: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the stored scores were judged by."""
+
+    epoch: int = 0
+    slot: int = 0
+    """Which of the two sets of score rows readers see."""
+    active: tuple[str, ...] = ()
+    """Exceptions that were active."""
+    revision: str | None = None
+    visible_revision: str | None = None
+    """Of the rows that readers see; differs from ``revision`` while a fleet-wide change goes on."""
+    changed_at: int = 0
+    cursor: int | None = None
+    """While a fleet-wide change goes on: the last machine number that has its new rows."""
+    event: int | None = None
+    carry: tuple[Carry, ...] = ()
+    schedules: bool = False
+    """Whether the fleet-wide change may move when machines become stale."""
+
+    @property
+    def target_slot(self) -> int:
+        """The rows that belong to the newest epoch."""
+        return self.slot if self.cursor is None else 1 - self.slot
+
+    def slot_of(self, number: int) -> int | None:
+        """Which rows of a machine are kept up to date now; none when its turn is still to come."""
+        if self.cursor is None:
+            return self.slot
+        return 1 - self.slot if number <= self.cursor else None
+
+
+class Cache:
+    """Immutable values derived from the store, kept between snapshots. Swapped, never changed."""
+
+    def __init__(self) -> None:
+        self.in_force: InForce | None = None
+        self.parsed: Mapping[tuple[str, str], tuple[int, Any]] = {}
+        self.moments: dict[tuple[int, frozenset[str]], Moment] = {}
+        self.catalog: tuple[int, Catalog] | None = None
+        self.span: tuple[int, datetime, datetime | None, Moment] | None = None
+
+    def copy(self) -> Cache:
+        """For a transaction: what it derives must not be seen by others unless it commits."""
+        other = Cache()
+        other.__dict__.update(self.__dict__)
+        other.moments = dict(self.moments)
+        return other
+
+    def moment(self, generation: int, rulebook: Rulebook, active: frozenset[str]) -> Moment:
+        """The compiled moment, shared by all that ask for the same."""
+        key = (generation, active)
+        found = self.moments.get(key)
+        if found is None:
+            found = rulebook.moment(active)
+            recent = list(self.moments.items())[-3:]
+            self.moments = dict([*recent, (key, found)])
+        return found
+
+
+class Context:
+    """The session and the cache; base of every part."""
+
+    def __init__(self, db: Session, cache: Cache) -> None:
+        self.db = db
+        self.cache = cache
+
+    def counter(self, name: str) -> int:
+        row = self.db.one("SELECT value FROM counter WHERE name = ?", (name,))
+        return int(row[0]) if row else 0
+
+    def bump(self, name: str) -> int:
+        """Raise a counter; the new value."""
+        self.db.run("UPDATE counter SET value = value + 1 WHERE name = ?", (name,))
+        return self.counter(name)
+
+    def meta(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        row = self.db.one("SELECT value FROM meta WHERE name = ?", (name,))
+        return None if row is None else json.loads(row[0])
+
+    def set_meta(self, name: str, value: object) -> None:
+        self.db.run(
+            "INSERT INTO meta (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, to_json(value)),
+        )
+
+    def judged(self) -> Judged:
+        """What the stored scores were judged by."""
+        body = self.meta("judged")
+        if body is None:
+            return Judged()
+        carry = tuple(Carry(**each) for each in body.pop("carry"))
+        active = tuple(body.pop("active"))
+        return Judged(**body, active=active, carry=carry)
+
+    def save_judged(self, judged: Judged) -> None:
+        self.set_meta("judged", asdict(replace(judged, active=tuple(sorted(judged.active)))))

@@ -1,0 +1,40 @@
+"""The port to a database: what differs between SQLite and PostgreSQL, and nothing else.
+
+Statements are written once, in SQL that both understand (``ON CONFLICT``, ``RETURNING``, ``?`` for a
+parameter); a driver runs them and turns its library's errors into ``StoreError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+Value = int | float | str | bytes | None
+Record = tuple[Any, ...]
+
+
+class Session(Protocol):
+    """A connection inside a snapshot or a transaction."""
+
+    def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]: ...
+    def one(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None: ...
+    def run(self, sql: str, parameters: Sequence[Value] = ()) -> int:
+        """Run a statement; how many rows it touched."""
+        ...
+
+    def many(self, sql: str, parameters: Iterable[Sequence[Value]]) -> None: ...
+
+
+class Driver(Protocol):
+    """A database with one writer at a time."""
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A snapshot; what others commit meanwhile is not seen."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Session]:
+        """The one transaction that may write; committed durably when its block ends."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,68 @@
+"""A machine's evidence as one bounded, compressed value. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from controller.model.documents import Check
+from controller.model.report import Evidence, Row
+from controller.store.columns import to_json
+
+MAX_BYTES: Final = 64 * 1024
+"""Of a machine, after compression (api.md)."""
+
+
+def pack(evidence: Mapping[str, Evidence]) -> bytes:
+    """Compress; where it does not fit, rows are cut first, longest first, then details."""
+    kept = dict(evidence)
+    body = _compress(kept)
+    if len(body) <= MAX_BYTES:
+        return body
+    by_size = sorted(kept, key=lambda id_: -len(to_json(_plain(kept[id_]))))
+    for count, id_ in enumerate(by_size, start=1):
+        kept[id_] = Evidence(actual_value=None, details=kept[id_].details[:200], rows=None)
+        if count % 8 == 0 or count == len(by_size):
+            body = _compress(kept)
+            if len(body) <= MAX_BYTES:
+                return body
+    return _compress({})
+
+
+def unpack(column: bytes) -> dict[str, Evidence]:
+    """The reverse of ``pack``."""
+    body: dict[str, Any] = json.loads(zlib.decompress(column))
+    return {
+        id_: Evidence(value, details, None if rows is None else tuple(rows))
+        for id_, (value, details, rows) in body.items()
+    }
+
+
+def _plain(evidence: Evidence) -> list[object]:
+    rows = None if evidence.rows is None else [dict(row) for row in evidence.rows]
+    return [evidence.actual_value, evidence.details, rows]
+
+
+def _compress(evidence: Mapping[str, Evidence]) -> bytes:
+    return zlib.compress(to_json({id_: _plain(each) for id_, each in evidence.items()}).encode(), 3)
+
+
+def telling(check: Check, rows: Sequence[Row] | None) -> object:
+    """The part of the rows that any expectation on the same columns could turn on.
+
+    What else is in them (uptimes, counters) may change at every report and need not be rewritten.
+    """
+    if rows is None:
+        return None
+    if not isinstance(check.expected_result, dict):
+        return len(rows)
+    return [[row.get(column) for column in check.expected_result] for row in rows]
+
+
+def digest(parts: Sequence[tuple[str, object]]) -> bytes:
+    """Of the telling parts of a report, by check id."""
+    text = json.dumps(sorted(parts, key=lambda part: part[0]), ensure_ascii=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

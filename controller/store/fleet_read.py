@@ -1,0 +1,150 @@
+"""The fleet in sums and in time: counters, trend, histories."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from controller.model.terms import RISK_LEVELS
+from controller.scoring.ledger import OVERALL
+from controller.store.columns import instant, moment_of, truth
+from controller.store.driver import Record
+from controller.store.interface import (
+    Cause,
+    CheckTotals,
+    FleetTotals,
+    OutcomeChange,
+    ScoreChange,
+    Totals,
+    TrendPoint,
+)
+from controller.store.objects_read import ObjectsReading
+from controller.store.rescoring import TOTAL_COLUMNS
+
+
+def totals_of(row: Sequence[int]) -> Totals:
+    """Sums from their columns, in the order of ``TOTAL_COLUMNS``."""
+    agents, assessed, compliant, score_sum, bare_assessed, bare_compliant, bare_sum, *risk = row
+    return Totals(
+        agents=agents,
+        assessed=assessed,
+        compliant=compliant,
+        score_sum=score_sum,
+        bare_assessed=bare_assessed,
+        bare_compliant=bare_compliant,
+        bare_score_sum=bare_sum,
+        risk=dict(zip(RISK_LEVELS, risk, strict=True)),
+    )
+
+
+class FleetReading(ObjectsReading):
+    """Reads of sums and histories."""
+
+    def fleet_totals(self, as_of: datetime) -> FleetTotals:
+        judged = self.judged()
+        rows = self.db.all(
+            f"SELECT policy, {TOTAL_COLUMNS} FROM total WHERE slot = ?",  # noqa: S608
+            (judged.slot,),
+        )
+        by_number = {row[0]: totals_of(row[1:]) for row in rows}
+        checks = {
+            check_id: CheckTotals(*columns)
+            for check_id, *columns in self.db.all(
+                "SELECT d.check_id, t.passed, t.failed, t.errored, t.exempted FROM check_total t"
+                " JOIN definition d ON d.position = t.position WHERE t.slot = ?"
+                " AND (t.passed <> 0 OR t.failed <> 0 OR t.errored <> 0 OR t.exempted <> 0)",
+                (judged.slot,),
+            )
+        }
+        stale = self.db.one(
+            "SELECT count(*) FROM contact c JOIN machine m ON m.number = c.machine"
+            " WHERE c.stale_at <= ? AND m.status = 'approved'",
+            (instant(as_of),),
+        )
+        policies = self.in_force().policies
+        numbers = self.policy_numbers()
+        return FleetTotals(
+            revision=judged.visible_revision,
+            overall=by_number.get(OVERALL, totals_of([0] * 12)),
+            policies={id_: by_number.get(numbers[id_], totals_of([0] * 12)) for id_ in policies},
+            checks={id_: each for id_, each in checks.items() if id_ in self.in_force().checks},
+            stale=stale[0] if stale else 0,
+            as_of=self._changed_at(),
+        )
+
+    def _changed_at(self) -> datetime:
+        """When the counters last changed: the newest report, or the newest change of judgement."""
+        row = self.db.one("SELECT max(reported_at) FROM contact")
+        return moment_of(max(self.judged().changed_at, row[0] or 0 if row else 0))
+
+    def trend(self, since: date) -> Sequence[TrendPoint]:
+        rows = self.db.all(
+            "SELECT day, body FROM trend WHERE day >= ? ORDER BY day", (since.isoformat(),)
+        )
+        return [
+            TrendPoint(date.fromisoformat(day), totals_of(json.loads(body))) for day, body in rows
+        ]
+
+    def score_history(
+        self, uuid: str, since: datetime, policy_id: str | None
+    ) -> Sequence[ScoreChange]:
+        row = self.db.one("SELECT number FROM machine WHERE uuid = ?", (uuid,))
+        key = OVERALL if policy_id is None else self.policy_numbers().get(policy_id)
+        if row is None or key is None:
+            return []
+        points = self._own_changes(row[0], key) + self._fleet_changes(row[0], key)
+        points.sort(key=lambda point: point[0])
+        found: list[ScoreChange] = []
+        previous: tuple[Any, ...] | None = None
+        for at, values, cause in points:
+            if values != previous:
+                hundredths, risk, compliant = values
+                found.append(
+                    ScoreChange(
+                        moment_of(at),
+                        policy_id,
+                        hundredths,
+                        RISK_LEVELS[risk],
+                        truth(compliant),
+                        cause,
+                    )
+                )
+            previous = values
+        return [point for point in found if point.at >= since]
+
+    def _own_changes(self, number: int, key: int) -> list[tuple[int, tuple[Any, ...], Cause]]:
+        rows = self.db.all(
+            "SELECT at, hundredths, risk, compliant, cause_kind, cause_ref, cause_detail"
+            " FROM score_change WHERE machine = ? AND policy = ? ORDER BY at",
+            (number, key),
+        )
+        return [(row[0], tuple(row[1:4]), Cause(*row[4:7])) for row in rows]
+
+    def _fleet_changes(self, number: int, key: int) -> list[tuple[int, tuple[Any, ...], Cause]]:
+        """What fleet-wide changes did to one machine, out of their packed chunks."""
+        rows: list[Record] = self.db.all(
+            "SELECT e.at, e.cause_kind, e.cause_ref, e.cause_detail, s.body FROM fleet_score s"
+            " JOIN fleet_event e ON e.number = s.event"
+            " WHERE s.first_machine <= ? AND s.last_machine >= ?",
+            (number, number),
+        )
+        return [
+            (at, tuple(values), Cause(kind, ref, detail))
+            for at, kind, ref, detail, body in rows
+            for machine, policy, *values in json.loads(zlib.decompress(body))
+            if machine == number and policy == key
+        ]
+
+    def outcome_history(self, uuid: str, since: datetime) -> Sequence[OutcomeChange]:
+        rows = self.db.all(
+            "SELECT t.at, d.check_id, t.before, t.after FROM transition t"
+            " JOIN machine m ON m.number = t.machine JOIN definition d ON d.position = t.position"
+            " WHERE m.uuid = ? AND t.at >= ? ORDER BY t.at, d.check_id",
+            (uuid, instant(since)),
+        )
+        return [
+            OutcomeChange(moment_of(at), check, before, after) for at, check, before, after in rows
+        ]

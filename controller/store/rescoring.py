@@ -1,0 +1,395 @@
+"""Judge stored postures again when the judgement changes.
+
+Few machines are judged inside the transaction that changes the judgement. Many are judged in chunks,
+into the other of two sets of score rows (slots); readers keep seeing the old set, whole, until the
+new one is complete and a single row flips. So nobody ever reads a mix (docs/adr/0004).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from controller.model.posture import Posture
+from controller.scoring.judge import judge
+from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
+from controller.scoring.rulebook import Moment, Profile, Standing, standings
+from controller.store.columns import (
+    Times,
+    bitmap,
+    instant,
+    pack_times,
+    posture_of,
+    standing_columns,
+    unpack_times,
+)
+from controller.store.context import Carry, Judged
+from controller.store.evidence import unpack
+from controller.store.interface import Cause
+from controller.store.staleness import Staleness, Subject
+
+IN_PLACE: Final = 1_000
+"""How many machines are judged again inside the changing transaction itself."""
+CHUNK: Final = 500
+"""How many machines one step of a fleet-wide change takes; a step bounds how long writers wait."""
+
+
+class Rescoring(Staleness):
+    """Score rows, counters and history, kept in step with postures and judgement."""
+
+    in_place = IN_PLACE
+    chunk = CHUNK
+
+    def subjects(
+        self, numbers: Iterable[int] | None = None, after: int = 0, limit: int = -1
+    ) -> list[Subject]:
+        """Approved machines with their postures: the given ones, or all in order after a number."""
+        query = (
+            "SELECT m.number, m.uuid, m.os, m.tags, p.passed, p.failed, p.errored, p.not_applicable"
+            " FROM machine m JOIN posture p ON p.machine = m.number WHERE m.status = 'approved'"
+        )
+        if numbers is not None:
+            rows = [row for n in numbers if (row := self.db.one(f"{query} AND m.number = ?", (n,)))]
+        else:
+            rows = self.db.all(
+                f"{query} AND m.number > ? ORDER BY m.number LIMIT ?", (after, limit)
+            )
+        return [
+            Subject(row[0], row[1], row[2], tuple(json.loads(row[3])), posture_of(row[4:8]))
+            for row in rows
+        ]
+
+    def rejudge(
+        self,
+        before: Moment,
+        after: Moment,
+        cause: Cause,
+        as_of: datetime,
+        *,
+        numbers: Sequence[int] | None = None,
+        carry: Sequence[Carry] = (),
+    ) -> None:
+        """Bring scores from one moment to another.
+
+        Args:
+            before: What the stored scores were judged by.
+            after: What is in force from now on.
+            cause: For the history.
+            as_of: Now.
+            numbers: The only machines that can be concerned; none means all.
+            carry: Definitions that may be judged again from evidence.
+        """
+        judged = self.judged()
+        judged = replace(
+            judged,
+            epoch=judged.epoch + 1,
+            active=tuple(sorted(after.active)),
+            changed_at=instant(as_of),
+        )
+        schedules = numbers is None and not cause.kind.startswith("exception")
+        narrow = numbers is not None and len(numbers) <= self.in_place
+        if not narrow and (judged.cursor is not None or self._approved() > self.in_place):
+            self._begin_fleet_change(judged, cause, as_of, carry, schedules=schedules)
+            return
+        if judged.cursor is None:
+            judged = replace(judged, visible_revision=judged.revision)
+        self.save_judged(judged)
+        ledger = Ledger()
+        subjects = self.subjects(numbers)
+        for subject in subjects:
+            posture = self._carry_over(subject, carry, as_of)
+            self.move(
+                subject,
+                before.profile(subject.uuid, subject.os, subject.tags),
+                after.profile(subject.uuid, subject.os, subject.tags),
+                posture,
+                cause,
+                as_of,
+                judged,
+                ledger,
+            )
+        self.post(ledger, judged.target_slot, as_of)
+        if schedules:
+            self.restale(subjects)
+
+    def _approved(self) -> int:
+        row = self.db.one("SELECT count(*) FROM machine WHERE status = 'approved'")
+        return int(row[0]) if row else 0
+
+    def move(
+        self,
+        subject: Subject,
+        old: Profile | None,
+        new: Profile | None,
+        posture: Posture,
+        cause: Cause,
+        as_of: datetime,
+        judged: Judged,
+        ledger: Ledger,
+    ) -> tuple[Standing, ...]:
+        """Bring one machine's rows from an old profile and posture to new ones.
+
+        No old profile: the machine enters. No new one: it leaves. Rows whose turn is still to come
+        in a fleet-wide change are left alone.
+        """
+        now = standings(new, posture) if new is not None else ()
+        slot = judged.slot_of(subject.number)
+        if slot is None:
+            return now
+        numbers = self.policy_numbers_cached()
+        was = standings(old, subject.posture) if old is not None else ()
+        was_by_key = dict(zip(_keys(old, numbers), was, strict=True))
+        now_by_key = dict(zip(_keys(new, numbers), now, strict=True))
+        if was_by_key == now_by_key and old == new and subject.posture == posture:
+            return now
+        for key, standing in was_by_key.items():
+            if now_by_key.get(key) == standing:
+                continue
+            ledger.standing(key, standing, -1)
+            if key not in now_by_key:
+                self.db.run(
+                    "DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?",
+                    (slot, subject.number, key),
+                )
+        for key, standing in now_by_key.items():
+            previous = was_by_key.get(key)
+            if previous == standing:
+                continue
+            ledger.standing(key, standing, 1)
+            self._save_standing(slot, subject.number, key, standing)
+            if previous is None or previous[:3] != standing[:3]:
+                self._save_change(subject.number, key, standing, cause, as_of)
+        ledger.bits(
+            effective(old, subject.posture) if old is not None else NOTHING,
+            effective(new, posture) if new is not None else NOTHING,
+        )
+        return now
+
+    def policy_numbers_cached(self) -> dict[str, int]:
+        """Policy numbers, read once for each transaction and generation."""
+        generation = self.counter("generation")
+        kept: tuple[int, dict[str, int]] | None = getattr(self, "_numbers", None)
+        if kept is None or kept[0] != generation:
+            kept = (generation, self.policy_numbers())
+            self._numbers = kept
+        return kept[1]
+
+    def post(self, ledger: Ledger, slot: int, as_of: datetime) -> None:
+        """Add a ledger to the stored counters, and set the day's point of the trend."""
+        for key, row in ledger.totals.items():
+            if any(row):
+                self.db.run(_ADD_TOTAL, (slot, key, *row))
+        for position, columns in ledger.checks.items():
+            if any(columns):
+                self.db.run(_ADD_CHECK, (slot, position, *columns))
+        if self.judged().slot == slot:
+            self.set_trend(as_of)
+
+    def set_trend(self, as_of: datetime) -> None:
+        """Write the day's point: the counters as they stand."""
+        row = self.db.one(
+            f"SELECT {TOTAL_COLUMNS} FROM total WHERE slot = ? AND policy = ?",  # noqa: S608
+            (self.judged().slot, OVERALL),
+        )
+        if row is not None:
+            self.db.run(
+                "INSERT INTO trend (day, body) VALUES (?, ?)"
+                " ON CONFLICT (day) DO UPDATE SET body = excluded.body",
+                (as_of.date().isoformat(), json.dumps(row)),
+            )
+
+    def _save_standing(self, slot: int, number: int, key: int, standing: Standing) -> None:
+        self.db.run(_SAVE_SCORE, (slot, number, key, *standing_columns(standing)))
+
+    def _save_change(
+        self, number: int, key: int, standing: Standing, cause: Cause, as_of: datetime
+    ) -> None:
+        hundredths, risk, compliant, *_ = standing_columns(standing)
+        self.db.run(
+            "INSERT INTO score_change (machine, at, policy, hundredths, risk, compliant,"
+            " cause_kind, cause_ref, cause_detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                number,
+                instant(as_of),
+                key,
+                hundredths,
+                risk,
+                compliant,
+                cause.kind,
+                cause.ref,
+                cause.detail,
+            ),
+        )
+
+    # -- definitions whose expectation changed
+
+    def _carry_over(self, subject: Subject, carry: Sequence[Carry], as_of: datetime) -> Posture:
+        """Judge changed definitions again from the evidence; the posture that results."""
+        concerned = [each for each in carry if subject.posture.reported >> each.old & 1]
+        if not concerned:
+            return subject.posture
+        row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (subject.number,))
+        evidence = unpack(row[0]) if row else {}
+        times_row = self.db.one("SELECT times FROM posture WHERE machine = ?", (subject.number,))
+        times = unpack_times(times_row[0]) if times_row else {}
+        seconds = int(as_of.timestamp())
+        passed, failed, errored, not_applicable = subject.posture
+        for each in concerned:
+            outcome: str = subject.posture.outcome(each.old)
+            if outcome in {"passed", "failed"}:
+                found = evidence.get(each.check_id)
+                if found is None or found.rows is None:
+                    continue
+                check = self.in_force().checks[each.check_id].document
+                outcome = judge(
+                    check.comparison_operator, check.expected_result, found.rows
+                ).outcome
+            bit = 1 << each.new
+            passed = passed & ~bit | (bit if outcome == "passed" else 0)
+            failed = failed & ~bit | (bit if outcome == "failed" else 0)
+            errored = errored & ~bit | (bit if outcome == "error" else 0)
+            not_applicable = not_applicable & ~bit | (bit if outcome == "not_applicable" else 0)
+            old_times = times.get(each.old, Times(seconds, 0))
+            same = outcome == subject.posture.outcome(each.old)
+            first = old_times.first_failed or (seconds if outcome == "failed" else 0)
+            times[each.new] = Times(old_times.since if same else seconds, first)
+        posture = Posture(passed, failed, errored, not_applicable)
+        self.save_posture(subject.number, posture, times)
+        return posture
+
+    def save_posture(self, number: int, posture: Posture, times: dict[int, Times]) -> None:
+        """Write a machine's bitmaps and times."""
+        self.db.run(
+            "INSERT INTO posture (machine, passed, failed, errored, not_applicable, times)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (machine) DO UPDATE SET passed = excluded.passed,"
+            " failed = excluded.failed, errored = excluded.errored,"
+            " not_applicable = excluded.not_applicable, times = excluded.times",
+            (number, *(bitmap(bits) for bits in posture), pack_times(times)),
+        )
+
+    # -- fleet-wide changes
+
+    def _begin_fleet_change(
+        self,
+        judged: Judged,
+        cause: Cause,
+        as_of: datetime,
+        carry: Sequence[Carry],
+        *,
+        schedules: bool,
+    ) -> None:
+        slot = 1 - judged.slot
+        self.db.run("DELETE FROM total WHERE slot = ?", (slot,))
+        self.db.run("DELETE FROM check_total WHERE slot = ?", (slot,))
+        self.db.run(
+            "INSERT INTO fleet_event (at, cause_kind, cause_ref, cause_detail) VALUES (?, ?, ?, ?)",
+            (instant(as_of), cause.kind, cause.ref, cause.detail),
+        )
+        row = self.db.one("SELECT max(number) FROM fleet_event")
+        pending = {each.check_id: each for each in (*judged.carry, *carry)}
+        self.save_judged(
+            replace(
+                judged,
+                cursor=0,
+                event=row[0] if row else None,
+                carry=tuple(pending.values()),
+                schedules=judged.schedules or schedules,
+            )
+        )
+
+    def continue_rescoring(self, as_of: datetime) -> bool:
+        judged = self.judged()
+        if judged.cursor is None:
+            return False
+        slot = 1 - judged.slot
+        subjects = self.subjects(after=judged.cursor, limit=self.chunk)
+        if not subjects:
+            self._finish_fleet_change(judged, as_of)
+            return False
+        last = subjects[-1].number
+        moment = self.judged_moment()
+        numbers = self.policy_numbers_cached()
+        ledger = Ledger()
+        effects = []
+        rows: list[tuple[int | None, ...]] = []
+        packed: list[list[int | None]] = []
+        for subject in subjects:
+            profile = moment.profile(subject.uuid, subject.os, subject.tags)
+            posture = self._carry_over(subject, judged.carry, as_of)
+            keys = _keys(profile, numbers)
+            kept = standings(profile, posture)
+            ledger.standings(keys, kept, 1)
+            effects.append(effective(profile, posture))
+            for key, standing in zip(keys, kept, strict=True):
+                columns = standing_columns(standing)
+                rows.append((slot, subject.number, key, *columns))
+                packed.append([subject.number, key, *columns[:3]])
+        ledger.many(effects)
+        self.db.run(
+            "DELETE FROM score WHERE slot = ? AND machine > ? AND machine <= ?",
+            (slot, judged.cursor, last),
+        )
+        self.db.many(_SAVE_SCORE, rows)
+        self.db.run(
+            "INSERT INTO fleet_score (event, first_machine, last_machine, body) VALUES (?, ?, ?, ?)",
+            (judged.event, subjects[0].number, last, zlib.compress(json.dumps(packed).encode(), 1)),
+        )
+        if judged.schedules:
+            self.restale(subjects)
+        self.save_judged(replace(judged, cursor=last))
+        self.post(ledger, slot, as_of)
+        return True
+
+    def _finish_fleet_change(self, judged: Judged, as_of: datetime) -> None:
+        slot = 1 - judged.slot
+        self.db.run("DELETE FROM score WHERE slot = ? AND machine > ?", (slot, judged.cursor))
+        self.save_judged(
+            replace(
+                judged,
+                slot=slot,
+                cursor=None,
+                event=None,
+                carry=(),
+                schedules=False,
+                visible_revision=judged.revision,
+            )
+        )
+        self.set_trend(as_of)
+
+
+def _keys(profile: Profile | None, numbers: dict[str, int]) -> tuple[int, ...]:
+    if profile is None:
+        return ()
+    return (OVERALL, *(numbers[policy] for policy in profile.policies))
+
+
+TOTAL_COLUMNS: Final = (
+    "agents, assessed, compliant, score_sum, bare_assessed, bare_compliant, bare_score_sum,"
+    " critical, high, medium, low, unknown"
+)
+_ADD_TOTAL: Final = (
+    f"INSERT INTO total (slot, policy, {TOTAL_COLUMNS})"  # noqa: S608
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slot, policy) DO UPDATE SET "
+    + ", ".join(
+        f"{c} = total.{c} + excluded.{c}" for c in TOTAL_COLUMNS.replace(" ", "").split(",")
+    )
+)
+_ADD_CHECK: Final = (
+    "INSERT INTO check_total (slot, position, passed, failed, errored, exempted)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (slot, position) DO UPDATE SET"
+    " passed = check_total.passed + excluded.passed, failed = check_total.failed + excluded.failed,"
+    " errored = check_total.errored + excluded.errored,"
+    " exempted = check_total.exempted + excluded.exempted"
+)
+_SAVE_SCORE: Final = (
+    "INSERT INTO score (slot, machine, policy, hundredths, risk, compliant,"
+    " bare_hundredths, bare_risk, bare_compliant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (slot, machine, policy) DO UPDATE SET hundredths = excluded.hundredths,"
+    " risk = excluded.risk, compliant = excluded.compliant,"
+    " bare_hundredths = excluded.bare_hundredths, bare_risk = excluded.bare_risk,"
+    " bare_compliant = excluded.bare_compliant"
+)

@@ -1,0 +1,138 @@
+"""The whole schema, as named migrations in order, for every driver.
+
+``{bytes}`` is the driver's type for binary, ``{serial}`` its self-numbering key; ``{strict}`` and
+``{clustered}`` are table options that only SQLite has. Times are integers, microseconds since 1970
+UTC. Truth values are 0 and 1.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_0001 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) {strict};
+CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
+CREATE TABLE object (
+  number {serial},
+  kind TEXT NOT NULL, id TEXT NOT NULL, manager TEXT NOT NULL, document TEXT NOT NULL,
+  path TEXT, line BIGINT, commit_sha TEXT, url TEXT, position BIGINT,
+  created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, version BIGINT NOT NULL,
+  deleted_at BIGINT,
+  UNIQUE (kind, id)
+);
+CREATE TABLE definition (
+  position INTEGER PRIMARY KEY, check_id TEXT NOT NULL, digest TEXT NOT NULL,
+  UNIQUE (check_id, digest)
+);
+CREATE TABLE ended (waiver TEXT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (waiver, expires_at));
+CREATE TABLE source (
+  name TEXT PRIMARY KEY, status TEXT NOT NULL, settings TEXT NOT NULL DEFAULT '{{}}',
+  request BIGINT NOT NULL DEFAULT 0
+);
+CREATE TABLE revision (
+  number {serial}, source TEXT NOT NULL, sha TEXT NOT NULL, attempted_at BIGINT NOT NULL,
+  result TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX revision_sha ON revision (sha);
+CREATE TABLE event (
+  number {serial}, at BIGINT NOT NULL, object TEXT NOT NULL, reason TEXT NOT NULL,
+  revision TEXT NOT NULL, message TEXT NOT NULL, count BIGINT NOT NULL,
+  UNIQUE (object, reason, revision)
+);
+CREATE TABLE machine (
+  number {serial},
+  uuid TEXT NOT NULL UNIQUE, hostname TEXT NOT NULL, os TEXT NOT NULL, arch TEXT NOT NULL,
+  os_version TEXT NOT NULL, agent_version TEXT NOT NULL, tags TEXT NOT NULL, status TEXT NOT NULL,
+  token_hash TEXT, created_at BIGINT NOT NULL, approved_at BIGINT, approved_by TEXT
+);
+CREATE INDEX machine_hostname ON machine (hostname, number);
+CREATE TABLE machine_token (
+  hash TEXT PRIMARY KEY, machine BIGINT NOT NULL, pending BIGINT NOT NULL
+);
+CREATE INDEX machine_token_machine ON machine_token (machine);
+CREATE TABLE machine_tag (
+  tag TEXT NOT NULL, machine BIGINT NOT NULL, PRIMARY KEY (tag, machine)
+) {clustered};
+CREATE TABLE contact (
+  machine INTEGER PRIMARY KEY,
+  last_seen BIGINT, reported_at BIGINT, collected_at BIGINT, report_order TEXT,
+  facts_run_at BIGINT, recent TEXT NOT NULL DEFAULT '', evaluated TEXT NOT NULL DEFAULT '{{}}',
+  stale_at BIGINT, run_id TEXT, run_issued_at BIGINT, run_policies TEXT, run_asked {bytes}
+);
+CREATE INDEX contact_stale ON contact (stale_at);
+CREATE TABLE posture (
+  machine INTEGER PRIMARY KEY,
+  passed {bytes} NOT NULL, failed {bytes} NOT NULL, errored {bytes} NOT NULL,
+  not_applicable {bytes} NOT NULL, times {bytes} NOT NULL
+);
+CREATE TABLE evidence (
+  machine INTEGER PRIMARY KEY, digest {bytes} NOT NULL, stored_at BIGINT NOT NULL, body {bytes} NOT NULL
+);
+CREATE TABLE score (
+  slot BIGINT NOT NULL, machine BIGINT NOT NULL, policy BIGINT NOT NULL,
+  hundredths BIGINT, risk BIGINT NOT NULL, compliant BIGINT,
+  bare_hundredths BIGINT, bare_risk BIGINT NOT NULL, bare_compliant BIGINT,
+  PRIMARY KEY (slot, machine, policy)
+) {clustered};
+CREATE INDEX score_order ON score (slot, policy, hundredths);
+CREATE TABLE score_change (
+  machine BIGINT NOT NULL, at BIGINT NOT NULL, policy BIGINT NOT NULL,
+  hundredths BIGINT, risk BIGINT NOT NULL, compliant BIGINT,
+  cause_kind TEXT NOT NULL, cause_ref TEXT NOT NULL, cause_detail TEXT NOT NULL
+);
+CREATE INDEX score_change_machine ON score_change (machine, at);
+CREATE TABLE fleet_event (
+  number {serial}, at BIGINT NOT NULL,
+  cause_kind TEXT NOT NULL, cause_ref TEXT NOT NULL, cause_detail TEXT NOT NULL
+);
+CREATE TABLE fleet_score (
+  event BIGINT NOT NULL, first_machine BIGINT NOT NULL, last_machine BIGINT NOT NULL, body {bytes} NOT NULL,
+  PRIMARY KEY (event, first_machine)
+);
+CREATE TABLE transition (
+  machine BIGINT NOT NULL, at BIGINT NOT NULL, position BIGINT NOT NULL,
+  before TEXT NOT NULL, after TEXT NOT NULL
+);
+CREATE INDEX transition_machine ON transition (machine, at);
+CREATE TABLE total (
+  slot BIGINT NOT NULL, policy BIGINT NOT NULL,
+  agents BIGINT NOT NULL, assessed BIGINT NOT NULL, compliant BIGINT NOT NULL, score_sum BIGINT NOT NULL,
+  bare_assessed BIGINT NOT NULL, bare_compliant BIGINT NOT NULL, bare_score_sum BIGINT NOT NULL,
+  critical BIGINT NOT NULL, high BIGINT NOT NULL, medium BIGINT NOT NULL, low BIGINT NOT NULL,
+  unknown BIGINT NOT NULL,
+  PRIMARY KEY (slot, policy)
+);
+CREATE TABLE check_total (
+  slot BIGINT NOT NULL, position BIGINT NOT NULL,
+  passed BIGINT NOT NULL, failed BIGINT NOT NULL, errored BIGINT NOT NULL, exempted BIGINT NOT NULL,
+  PRIMARY KEY (slot, position)
+);
+CREATE TABLE trend (day TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE execution (
+  policy TEXT NOT NULL, machine BIGINT NOT NULL, requested_at BIGINT NOT NULL, PRIMARY KEY (policy, machine)
+);
+CREATE TABLE token (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, hash TEXT NOT NULL UNIQUE,
+  created_at BIGINT NOT NULL, created_by TEXT NOT NULL, expires_at BIGINT, revoked_at BIGINT
+);
+CREATE TABLE enrollment_key (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, tags TEXT NOT NULL, uses_left BIGINT,
+  created_at BIGINT NOT NULL, created_by TEXT NOT NULL, expires_at BIGINT, revoked_at BIGINT
+);
+CREATE TABLE audit (
+  number {serial}, at BIGINT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+  object TEXT NOT NULL, revision TEXT NOT NULL, detail TEXT NOT NULL, hash TEXT NOT NULL
+);
+INSERT INTO counter (name, value) VALUES ('generation', 0), ('change', 0);
+"""
+
+MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (("0001_initial", _0001),)
+"""Name and statements; a name, once released, never changes."""
+
+
+def statements(
+    script: str, *, bytes_type: str, serial: str, strict: str = "", clustered: str = ""
+) -> list[str]:
+    """The statements of a migration in one driver's dialect."""
+    text = script.format(bytes=bytes_type, serial=serial, strict=strict, clustered=clustered)
+    return [part.strip() for part in text.split(";\n") if part.strip()]

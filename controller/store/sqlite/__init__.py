@@ -1,0 +1,1 @@
+"""The embedded store's driver: SQLite in WAL mode, durable at every commit."""

@@ -1,0 +1,169 @@
+"""SQLite behind the driver port.
+
+One connection owns every write and every checkpoint; all others are read-only. That, and a library
+of at least 3.51.3, keeps the WAL-reset race of older releases out by construction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import TYPE_CHECKING, Any
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from controller.errors import SchemaMismatchError, StoreUnavailableError
+from controller.store.driver import Record, Value
+from controller.store.schema import MIGRATIONS, statements
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    try:
+        # The system's library may be too old: 3.40 has the WAL-reset race.
+        import pysqlite3 as sqlite3
+    except ImportError:
+        import sqlite3
+
+_BUSY_SECONDS = 5.0
+_IDLE_READERS = 16
+
+
+class SqliteSession:
+    """A connection inside a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:
+        row: Record | None = self._connection.execute(sql, parameters).fetchone()
+        return row
+
+    def run(self, sql: str, parameters: Sequence[Value] = ()) -> int:
+        return self._connection.execute(sql, parameters).rowcount
+
+    def many(self, sql: str, parameters: Iterable[Sequence[Value]]) -> None:
+        self._connection.executemany(sql, parameters)
+
+
+class SqliteDriver:
+    """One database file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the database and bring its schema up to date.
+
+        Raises:
+            SchemaMismatchError: A newer release wrote it.
+            StoreUnavailableError: It cannot be opened.
+        """
+        self._path = path
+        self._lock = threading.RLock()
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._readers: set[sqlite3.Connection] = set()
+        with _translated():
+            self._writer = self._connect(read_only=False)
+            self._migrate()
+
+    def _connect(self, *, read_only: bool) -> sqlite3.Connection:
+        mode = "ro" if read_only else "rwc"
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -65536")
+        return connection
+
+    def _migrate(self) -> None:
+        database = Database(self._writer)
+        migrations = Migrations("gitward")
+        for name, script in MIGRATIONS:
+            migrations(name=name)(_migration(script))
+        known = {name for name, _ in MIGRATIONS}
+        newer = [done.name for done in migrations.applied(database) if done.name not in known]
+        if newer:
+            raise SchemaMismatchError(
+                f"{self._path} was written by a newer release (it has {newer[0]!r}); "
+                "upgrade gitward or use another data folder"
+            )
+        migrations.apply(database)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[SqliteSession]:
+        with _translated():
+            try:
+                connection = self._idle.get_nowait()
+            except Empty:
+                connection = self._connect(read_only=True)
+                self._readers.add(connection)
+            try:
+                connection.execute("BEGIN")
+                yield SqliteSession(connection)
+            finally:
+                connection.rollback()
+                if self._idle.qsize() < _IDLE_READERS:
+                    self._idle.put(connection)
+                else:
+                    self._readers.discard(connection)
+                    connection.close()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[SqliteSession]:
+        with self._lock, _translated():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield SqliteSession(self._writer)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close every connection; the last one folds the log into the database."""
+        with self._lock:
+            for connection in self._readers:
+                connection.close()
+            self._readers.clear()
+            self._writer.close()
+
+
+def _migration(script: str) -> Any:  # noqa: ANN401 - the library's own callable type
+    def migrate(database: Database) -> None:
+        for statement in statements(
+            script,
+            bytes_type="BLOB",
+            serial="INTEGER PRIMARY KEY AUTOINCREMENT",
+            strict="STRICT",
+            clustered="WITHOUT ROWID",
+        ):
+            database.execute(statement)
+
+    return migrate
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the library's errors into what the caller can act on."""
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise
+        raise StoreUnavailableError(f"the store cannot be used now: {error}") from error

@@ -1,0 +1,68 @@
+"""The store: snapshots and transactions over a driver."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from controller.store.audit import AuditReading
+from controller.store.context import Cache
+from controller.store.credentials import CredentialsReading, CredentialsWriting
+from controller.store.driver import Driver
+from controller.store.fleet_read import FleetReading
+from controller.store.machines_read import MachinesReading
+from controller.store.machines_write import MachinesWriting
+from controller.store.objects_write import ObjectsWriting
+from controller.store.reports import ReportsWriting
+from controller.store.sources import SourcesReading
+from controller.store.sqlite.driver import SqliteDriver
+
+
+class SqlReading(MachinesReading, FleetReading, SourcesReading, CredentialsReading, AuditReading):
+    """One consistent snapshot."""
+
+
+class SqlWriting(ObjectsWriting, MachinesWriting, ReportsWriting, FleetReading, CredentialsWriting):
+    """One transaction."""
+
+
+class SqlStore:
+    """One controller's state, behind any driver."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._cache = Cache()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[SqlReading]:
+        with self._driver.reading() as session:
+            yield SqlReading(session, self._cache)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[SqlWriting]:
+        with self._driver.writing() as session:
+            # What a transaction derives from its own changes is shared only once it has committed.
+            cache = self._cache.copy()
+            transaction = SqlWriting(session, cache)
+            yield transaction
+            transaction.bump("change")
+        self._cache = cache
+
+    def ping(self) -> None:
+        with self.read() as reading:
+            reading.change()
+
+    def close(self) -> None:
+        self._driver.close()
+
+
+def open_store(data: Path) -> SqlStore:
+    """Open the embedded store of a data folder, made private to its owner when it is new.
+
+    Raises:
+        StoreUnavailableError: The database cannot be opened.
+        SchemaMismatchError: A newer release wrote it.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return SqlStore(SqliteDriver(data / "gitward.db"))
