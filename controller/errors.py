@@ -160,6 +160,18 @@ class RejectedError(ControllerError):
         self.problems = problems
 
 
+class MalformedError(RejectedError):
+    """Raised when input is not even well-formed: not JSON, a duplicate key, nested too deeply."""
+
+    reason = "Malformed"
+
+
+class PreconditionError(ControllerError):
+    """Raised when the caller's ``If-Match`` names an older version than the stored one."""
+
+    reason = "PreconditionFailed"
+
+
 class ForbiddenError(ControllerError):
     """Raised when the caller is known and may not do this."""
 
@@ -207,3 +219,30 @@ class RemoteRefusedError(ControllerError):
         super().__init__(message)
         self.status = status
         self.code = code
+
+
+class TableUnreadableError(ControllerError):
+    """Raised when a fact exists on this machine and cannot be seen: never mistaken for its absence."""
+
+    reason = "TableUnreadable"
+
+
+class QueryFailedError(ControllerError):
+    """Raised when a check's query was refused, was wrong, or went past one of its bounds."""
+
+    reason = "QueryFailed"
+
+
+class TryLaterError(ControllerError):
+    """Raised by clients of a controller when the same call may succeed later.
+
+    Attributes:
+        after: seconds that the controller asked for, none when it did not say.
+    """
+
+    reason = "TryLater"
+    retry = Retry.BACKOFF
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after

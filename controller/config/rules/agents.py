@@ -11,6 +11,7 @@ from typing import Final
 
 from controller.config.finding import Finding
 from controller.config.osquery import compile_query
+from controller.config.sql_tokens import names, tokens
 from controller.model.documents import Check
 
 _MAX_QUERY_BYTES: Final = 4096
@@ -18,7 +19,7 @@ _WORDS: Final = re.compile(
     r"\b(drop|delete|insert|update|create|alter|truncate|exec|attach|detach|load_extension)\b",
     re.IGNORECASE,
 )
-_TABLES: Final = re.compile(r"\b(shadow|curl|curl_certificate|carves|yara|augeas)\b", re.IGNORECASE)
+_TABLES: Final = frozenset({"shadow", "curl", "curl_certificate", "carves", "yara", "augeas"})
 
 
 def refused(check: Check) -> bool:
@@ -61,7 +62,6 @@ def _refusals(check: Check) -> Iterator[Finding]:
     if word:
         message = f"agents refuse the word {word.group()!r} anywhere in a query; write it otherwise"
         yield Finding("GW504", field, message)
-    table = _TABLES.search(query)
-    if table:
-        message = f"agents refuse queries that name {table.group()!r}; use another table"
+    for table in sorted(_TABLES & names(tokens(query))):
+        message = f"agents refuse queries over table {table!r}; read the fact from another one"
         yield Finding("GW505", field, message)

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from controller.config.contents import FileContent, Found
 from controller.config.finding import Finding, problem
-from controller.model.configuration import D_co
+from controller.model.configuration import D_co, Place
 from controller.model.documents import Check, Policy, Waiver
 from controller.model.problem import Problem
+from controller.model.terms import Kind
 
 
 def problems(
@@ -23,12 +24,10 @@ def problems(
     yield from _ids(checks)
     yield from _ids(waivers)
     yield from _names(policies)
-    declared = [
-        *(found.declared for found in policies),
-        *(found.declared for found in checks),
-        *(found.declared for found in waivers),
-    ]
-    places = {(entry.kind, entry.id): entry.place for entry in declared}
+    places: dict[tuple[Kind, str], Place] = {}
+    places |= {("policy", found.document.id): found.declared.place for found in policies}
+    places |= {("check", found.document.id): found.declared.place for found in checks}
+    places |= {("exception", found.document.id): found.declared.place for found in waivers}
     for content in contents:
         for claim in content.claims:
             folded = _fold(claim.id)

@@ -1,0 +1,169 @@
+"""What every request passes first: counting, a straight path, safe headers, and one catch-all.
+
+It is plain ASGI around the application, so that pages nobody wrote, refused requests and bugs get the same
+treatment as answers.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from controller.api.errors import error_response, internal_error
+from controller.api.metrics import Metrics
+from controller.api.rate_limit import Allowance, RateLimiter, address_key
+from controller.api.services import Services
+from controller.api.tokens import Known, KnownTokens, bearer_hash
+from controller.store.interface import Principal
+
+SERVICE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
+_UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
+"""Probes come often and from one address."""
+GATE_KEY: Final = "gitward.gate"
+CHARGE_KEY: Final = "gitward.charge"
+ROUTE_KEY: Final = "gitward.route"
+_log = logging.getLogger(__name__)
+
+
+class Gate:
+    """What the whole process shares between requests."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.limiter = RateLimiter(services.monotonic)
+        self.known = KnownTokens()
+        self.metrics = Metrics(services)
+
+
+class Charge:
+    """Whose account a request goes on.
+
+    A token seen valid before has its own account (an agent's costs nothing); any other request goes
+    on its address's, before the token is looked up, so that guessing is bounded however parallel.
+    """
+
+    def __init__(self, gate: Gate, scope: Scope) -> None:
+        self._gate = gate
+        self._limits = gate.services.limits
+        self._address = address_key(scope["client"][0] if scope.get("client") else None)
+        self.token_hash = bearer_hash(scope["headers"])
+        self.known: Known | None = gate.known.get(self.token_hash) if self.token_hash else None
+        self.allowance: Allowance | None = None
+        if scope["path"] not in _UNCOUNTED:
+            self.allowance = self._charge()
+
+    def _charge(self) -> Allowance | None:
+        limiter = self._gate.limiter
+        if self.known is None:
+            return limiter.charge(self._address, self._limits.anonymous_requests_per_minute)
+        if self.known.machine_uuid is not None:
+            return None
+        key = f"token:{self.token_hash}"
+        return limiter.charge(key, self._limits.user_requests_per_minute)
+
+    def recognise(self, hash_: str, principal: Principal) -> None:
+        """The store knows the token: give the request back to its address."""
+        was_known, self.known = self.known, self._gate.known.remember(hash_, principal)
+        if was_known is None:
+            self.forgive()
+            self.allowance = self._charge()
+
+    def disown(self) -> None:
+        """The store does not know the token any more: it goes on the address after all."""
+        if self.token_hash is not None and self.known is not None:
+            self._gate.known.forget(self.token_hash)
+            self.known = None
+            self.allowance = self._charge()
+
+    def forgive(self) -> None:
+        """Take the request off the address's account: its credential was good."""
+        if self.allowance is not None:
+            limit = self._limits.anonymous_requests_per_minute
+            self._gate.limiter.refund(self._address, limit)
+            self.allowance = None
+
+
+class GateKeeper:
+    """The middleware."""
+
+    def __init__(self, app: ASGIApp, gate: Gate, fallback: ASGIApp | None = None) -> None:
+        self._app = app
+        self._gate = gate
+        self._fallback = fallback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if len(path) > 1 and path.endswith("/"):
+            path = scope["path"] = path[:-1]
+        if self._fallback is not None and not is_api_path(path):
+            await self._fallback(scope, receive, send)
+            return
+        await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        charge = Charge(self._gate, scope)
+        scope[GATE_KEY], scope[CHARGE_KEY] = self._gate, charge
+        status = 0
+
+        async def send_safely(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._add_headers(MutableHeaders(scope=message), charge)
+            await send(message)
+
+        try:
+            if charge.allowance is not None and charge.allowance.exceeded:
+                await _too_many(charge.allowance)(scope, receive, send_safely)
+            else:
+                await self._app(scope, receive, send_safely)
+        except ClientDisconnect:
+            return
+        except Exception:  # the catch-all of this edge
+            _log.exception("this is a bug")
+            if status:
+                raise
+            await internal_error()(scope, receive, send_safely)
+        finally:
+            self._gate.metrics.count_request(scope["method"], _route(scope), status)
+
+    def _add_headers(self, headers: MutableHeaders, charge: Charge) -> None:
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault(
+            "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"
+        )
+        if charge.allowance is not None:
+            ends = self._gate.services.clock().timestamp() + charge.allowance.resets_in
+            headers["X-RateLimit-Limit"] = str(charge.allowance.limit)
+            headers["X-RateLimit-Remaining"] = str(charge.allowance.remaining)
+            headers["X-RateLimit-Reset"] = str(int(ends))
+
+
+def is_api_path(path: str) -> bool:
+    """Whether this application answers the path, be it with a 404."""
+    return path in SERVICE_PATHS or path == "/api" or path.startswith("/api/")
+
+
+def _route(scope: Scope) -> str:
+    """The route's template; one word for everything that no route answers."""
+    named = scope.get(ROUTE_KEY)
+    return str(named) if named is not None else str(getattr(scope.get("route"), "path", "none"))
+
+
+def _too_many(allowance: Allowance) -> ASGIApp:
+    seconds = allowance.resets_in
+    return error_response(
+        429,
+        "RATE_LIMITED",
+        f"more than {allowance.limit} requests a minute; wait {seconds} s",
+        headers={"Retry-After": str(seconds)},
+    )

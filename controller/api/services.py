@@ -1,0 +1,58 @@
+"""What the handlers use, put together by bootstrap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from controller.store.interface import Receipt, Store, Submission
+
+
+class TakesReports(Protocol):
+    """Where reports go: the intake."""
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Take a report; return when it is on disk.
+
+        Raises:
+            OverloadedError: The queue is full; nothing was taken.
+            UnauthenticatedError: The token no longer speaks for the machine.
+            StoreUnavailableError: The store is locked, full or gone.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one caller may ask."""
+
+    user_requests_per_minute: int = 600
+    """For each user token."""
+    anonymous_requests_per_minute: int = 60
+    """For each address without a valid token."""
+    body_seconds: float = 30.0
+    """How long a request's body may take to arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a handler may touch."""
+
+    store: Store
+    intake: TakesReports
+    clock: Callable[[], datetime]
+    """Now, aware, UTC."""
+    monotonic: Callable[[], float]
+    """Seconds that never go back; for rate limits and deadlines."""
+    read_file: Callable[[str, str], str | None]
+    """Source name and path to the file's text at the applied revision; none when unknown."""
+    wake: Callable[[str], None]
+    """Nudge the reconciler of a source."""
+    version: str
+    loopback: bool = True
+    """Bound to loopback only: documentation and metrics are then open."""
+    poll_interval_seconds: int = 60
+    """How often agents should ask for work."""
+    limits: Limits = field(default_factory=Limits)
