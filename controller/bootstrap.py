@@ -1,1 +1,219 @@
 """The composition root: the only place that names concrete adapters."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from controller import __version__
+from controller.errors import SourceError, StoreInUseError
+from controller.settings import Settings
+from controller.store.interface import Store
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from controller.reconcile.reconciler import PassResult
+    from controller.source.interface import Source
+
+SOURCE_NAME = "default"
+"""What a single ``--repo`` is called."""
+
+
+def open_data(data: Path) -> Store:
+    """The store of a data folder, for commands that run beside a controller."""
+    from controller.store.store import open_store
+
+    return open_store(data)
+
+
+@contextlib.contextmanager
+def hold(data: Path) -> Iterator[None]:
+    """Keep a data folder to one controller; the lock goes when the process does.
+
+    Raises:
+        StoreInUseError: Another controller holds it.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreInUseError(
+                f"another controller uses {data}; stop it, or give this one its own --data"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def make_source(settings: Settings) -> Source:
+    """The source that ``--repo`` names.
+
+    Raises:
+        SourceError: The address, ref or path is not accepted.
+    """
+    from controller.config.contents import is_document
+
+    if settings.working_tree:
+        from controller.source.worktree import WorkingTreeSource
+
+        return WorkingTreeSource(
+            name=SOURCE_NAME,
+            directory=Path(settings.repo),
+            path=settings.path,
+            wanted=is_document,
+        )
+    from controller.source.address import Credential, parse_address
+    from controller.source.environment import Access
+    from controller.source.mirror import GitSource
+
+    operator = settings.operator
+    address = parse_address(settings.repo, allow_local=settings.allow_local, base=str(Path.cwd()))
+    credential = None
+    if operator.git_token is not None:
+        credential = Credential(operator.git_user, operator.git_token, address.display)
+    return GitSource(
+        name=SOURCE_NAME,
+        address=address,
+        ref=settings.ref,
+        path=settings.path,
+        data=settings.data,
+        wanted=is_document,
+        access=Access(
+            credential=credential,
+            ssh_key=str(operator.ssh_key) if operator.ssh_key else None,
+            known_hosts=str(operator.ssh_known_hosts) if operator.ssh_known_hosts else None,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """Everything that runs, wired together."""
+
+    settings: Settings
+    store: Store
+    app: ASGIApp
+    clock: Callable[[], datetime]
+    start: Callable[[], None]
+    stop: Callable[[], None]
+
+
+def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Controller:
+    """Wire a controller; nothing runs yet.
+
+    Args:
+        settings: As checked.
+        on_pass: Told of every finished pass over the source.
+    """
+    from controller.api.app import create_app
+    from controller.api.services import Services
+    from controller.intake.intake import Intake
+    from controller.reconcile.loop import Loop
+    from controller.reconcile.reconciler import Reconciler
+    from controller.schedule.clock import SteadyClock
+    from controller.schedule.loop import Timekeeper
+
+    clock = SteadyClock()
+    source = make_source(settings)
+    store = open_data(settings.data)
+    intake = Intake(store)
+    timekeeper = Timekeeper(store, clock)
+    reconciler = Reconciler(source, store, clock=clock)
+    loop = Loop(
+        reconciler,
+        store,
+        interval=settings.poll_interval,
+        clock=clock,
+        jitter=random.random,
+        done=on_pass,
+    )
+    services = Services(
+        store=store,
+        intake=intake,
+        clock=clock,
+        monotonic=time.monotonic,
+        read_file=_file_reader(source, store),
+        wake=lambda _name: loop.wake(),
+        version=__version__,
+        loopback=settings.loopback,
+        poll_interval_seconds=settings.operator.agent_poll,
+    )
+    stopping = threading.Event()
+    ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
+
+    def start() -> None:
+        reconciler.register()
+        intake.start()
+        ticking.start()
+        loop.start()
+
+    def stop() -> None:
+        stopping.set()
+        loop.stop()
+        intake.stop()
+        if ticking.is_alive():
+            ticking.join(10)
+        source.close()
+        store.close()
+
+    return Controller(settings, store, create_app(services), clock, start, stop)
+
+
+def _file_reader(source: Source, store: Store) -> Callable[[str, str], str | None]:
+    """Read a document's text as it is at the applied revision."""
+
+    def read(name: str, path: str) -> str | None:
+        with store.read() as reading:
+            status = reading.source(name)
+        if name != source.name or status is None or status.last_applied_revision is None:
+            return None
+        _, _, sha = status.last_applied_revision.rpartition(":")
+        try:
+            files = [file for file in source.snapshot(sha).files if file.path == path]
+            return source.read(files)[files[0].blob].decode() if files else None
+        except (SourceError, UnicodeDecodeError):
+            return None
+
+    return read
+
+
+def local_enrollment_key(store: Store, as_of: datetime) -> str:
+    """An enrolment key for the agent that a controller runs beside itself: one use, one hour."""
+    key = "gwe_" + secrets.token_urlsafe(32)
+    with store.write() as transaction:
+        transaction.add_enrollment_key(
+            secrets.token_hex(8),
+            "local agent",
+            sha256(key.encode()).hexdigest(),
+            tags=(),
+            uses=1,
+            actor="gitward serve",
+            as_of=as_of,
+            expires_at=as_of + timedelta(hours=1),
+        )
+    return key
+
+
+def evaluate_at_once(store: Store, uuid: str, as_of: datetime) -> bool:
+    """Ask for a fresh evaluation of one machine; false when the store does not know it."""
+    with store.write() as transaction:
+        machine = transaction.machine(uuid)
+        if machine is None:
+            return False
+        for policy_id in transaction.in_force().rulebook.matching(machine.os, machine.tags):
+            transaction.request_execution(policy_id, (uuid,), actor="gitward serve", as_of=as_of)
+    return True

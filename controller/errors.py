@@ -219,3 +219,30 @@ class RemoteRefusedError(ControllerError):
         super().__init__(message)
         self.status = status
         self.code = code
+
+
+class TableUnreadableError(ControllerError):
+    """Raised when a fact exists on this machine and cannot be seen: never mistaken for its absence."""
+
+    reason = "TableUnreadable"
+
+
+class QueryFailedError(ControllerError):
+    """Raised when a check's query was refused, was wrong, or went past one of its bounds."""
+
+    reason = "QueryFailed"
+
+
+class TryLaterError(ControllerError):
+    """Raised by clients of a controller when the same call may succeed later.
+
+    Attributes:
+        after: seconds that the controller asked for, none when it did not say.
+    """
+
+    reason = "TryLater"
+    retry = Retry.BACKOFF
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after

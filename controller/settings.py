@@ -1,1 +1,107 @@
 """Environment and flags, turned into one frozen value."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from controller.errors import UsageError
+
+MIN_POLL: Final = 10
+"""Seconds; remotes are not asked more often by the clock alone (gitops.md 1)."""
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSettings:
+    """What has no flag: secrets, and switches that belong to the host."""
+
+    allow_file_sources: bool = False
+    agent_poll: int = 60
+    """Seconds after which agents ask for work again."""
+    git_token: str | None = field(default=None, repr=False)
+    """For https repositories."""
+    git_user: str = "git"
+    ssh_key: Path | None = None
+    ssh_known_hosts: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a controller runs."""
+
+    repo: str
+    ref: str
+    path: str
+    data: Path
+    host: str
+    port: int
+    poll_interval: int
+    """Seconds between polls of the repository."""
+    working_tree: bool
+    local_agent: bool
+    allow_local: bool
+    """Whether paths and ``file://`` are accepted as repositories."""
+    tls_cert: Path | None
+    tls_key: Path | None
+    operator: OperatorSettings
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the controller."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def scheme(self) -> str:
+        """``https`` when a certificate is given."""
+        return "https" if self.tls_cert else "http"
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> OperatorSettings:
+    """The settings that have no flag.
+
+    Raises:
+        UsageError: A value that cannot be meant.
+    """
+    key = environment.get("GITWARD_SSH_KEY")
+    hosts = environment.get("GITWARD_SSH_KNOWN_HOSTS")
+    poll = environment.get("GITWARD_AGENT_POLL", "60")
+    if not poll.isdigit() or not 5 <= int(poll) <= 3600:
+        raise UsageError(f"GITWARD_AGENT_POLL is {poll!r}; expected seconds, 5 to 3600")
+    return OperatorSettings(
+        allow_file_sources=environment.get("GITWARD_ALLOW_FILE_SOURCES", "").lower() in _TRUE,
+        agent_poll=int(poll),
+        git_token=environment.get("GITWARD_GIT_TOKEN") or None,
+        git_user=environment.get("GITWARD_GIT_USER", "git"),
+        ssh_key=Path(key) if key else None,
+        ssh_known_hosts=Path(hosts) if hosts else None,
+    )
+
+
+def check(settings: Settings) -> Settings:
+    """Refuse settings that do not go together.
+
+    Raises:
+        UsageError: With what to change.
+    """
+    if settings.poll_interval < MIN_POLL:
+        raise UsageError(f"--poll-interval is {settings.poll_interval}; at least {MIN_POLL} seconds")
+    if not 0 <= settings.port <= 65_535:
+        raise UsageError(f"--port is {settings.port}; expected 0 to 65535")
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together; give both")
+    for flag, file in (("--tls-cert", settings.tls_cert), ("--tls-key", settings.tls_key)):
+        if file is not None and not file.is_file():
+            raise UsageError(f"{flag}: there is no file {file}")
+    if settings.working_tree and not Path(settings.repo).is_dir():
+        raise UsageError(f"--working-tree needs a folder; {settings.repo!r} is none")
+    return settings

@@ -13,6 +13,7 @@ from controller.model.documents import Check
 from controller.model.posture import Posture, definition_digest, positions
 from controller.model.report import Evidence, Report, Result
 from controller.model.terms import Platform
+from controller.scoring.evidence import bounded
 from controller.scoring.judge import judge
 
 NO_ANSWER = "the agent returned no result"
@@ -124,11 +125,11 @@ def settle(check: Check, result: Result) -> tuple[str, Evidence]:
     """The outcome of one result: judged from its rows where there are any, else as it says."""
     if result.status in {"error", "skipped", "not_applicable"}:
         outcome = "error" if result.status == "error" else "not_applicable"
-        return outcome, Evidence(result.actual_value, result.details, None)
+        return outcome, bounded(result.actual_value, result.details, None)
     if result.rows is None:
-        return result.status, Evidence(result.actual_value, result.details, None)
+        return result.status, bounded(result.actual_value, result.details, None)
     verdict = judge(check.comparison_operator, check.expected_result, result.rows)
     details = verdict.details
     if verdict.outcome != result.status:
         details = f"{details} (the agent said {result.status})"
-    return verdict.outcome, Evidence(result.actual_value, details, result.rows)
+    return verdict.outcome, bounded(result.actual_value, details, result.rows)

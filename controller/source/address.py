@@ -74,6 +74,8 @@ def parse_address(text: str, *, allow_local: bool = False, base: str = "/") -> A
     if scheme is not None:
         return _parse_url(text, scheme["scheme"].lower(), scheme["mark"], allow_local=allow_local)
     if not text.startswith(("/", ".")) and (scp := _SCP.fullmatch(text)) is not None:
+        if scp["host"].lower() in {"https", "http", "ssh", "file", "git"}:
+            raise SourceRefusedError("the address lacks '//' after its first colon")
         return _ssh(scp["login"], scp["host"], None, "/" + scp["path"], remote=text)
     return _local(posixpath.join(base, text), allow_local=allow_local)
 

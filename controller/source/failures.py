@@ -82,6 +82,11 @@ _DAMAGED: Final = re.compile(
     r"|failed to (?:read|unpack|traverse)|unable to (?:parse|unpack|open) .*objects?|not our ref"
     r"|not a git repository|missing link|reference broken|not a valid object|cannot lock ref"
 )
+_REMOTE: Final = re.compile(
+    r"unable to access|[Cc]ould not resolve|[Cc]onnection (?:refused|reset|closed|timed out)"
+    r"|couldn't find remote ref|Host key verification failed|Permission denied|not found"
+    r"|does not appear to be a git repository|dubious ownership|fsck error"
+)
 _USER_INFORMATION: Final = re.compile(r"(://)[^/\s'\"@]*@")
 _AUTHORIZATION: Final = re.compile(r"(authorization:).*", re.IGNORECASE)
 

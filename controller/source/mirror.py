@@ -23,7 +23,7 @@ from controller.source.environment import (
     global_config_text,
     secrets_of,
 )
-from controller.source.failures import failure, looks_damaged
+from controller.source.failures import blames_remote, failure
 from controller.source.git import Git, require_git
 from controller.source.git_folder import git_folder
 from controller.source.interface import Snapshot, TreeFile, Wanted
@@ -199,7 +199,7 @@ class GitSource:
                 self._folder.put_in_place(self._create())
             else:
                 self._folder.sweep()
-                if not self._healthy():
+                if not self._objects.healthy():
                     self._rebuild()
             self._ready = True
 
@@ -257,7 +257,11 @@ class GitSource:
         if done.status == 0:
             return
         error = failure(f"cannot fetch {self.ref} from {self.url}", done.err, self._secrets)
-        if mirror == self._folder.mirror and looks_damaged(done.err) and not self._healthy():
+        if (
+            mirror == self._folder.mirror
+            and not blames_remote(done.err)
+            and not self._objects.healthy()
+        ):
             raise DamagedError(str(error))
         raise error
 
@@ -270,12 +274,6 @@ class GitSource:
             return self._objects.is_ancestor(sha, kept)
         except (DamagedError, RevisionNotFoundError):
             return False
-
-    def _healthy(self) -> bool:
-        try:
-            return self._objects.connected(self._limits.read_seconds)
-        except FetchFailedError:
-            return True  # too large to be looked through in time; reading will tell
 
     def _reading(self, work: Callable[[Objects], _T]) -> _T:
         self._prepare()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from controller.errors import RevisionNotFoundError, TreeRefusedError
+from controller.errors import FetchFailedError, RevisionNotFoundError, TreeRefusedError
 from controller.model.source import Commit, revision_name
 from controller.source import cat_file, history, listing
 from controller.source.damage import DamagedError
@@ -17,9 +17,11 @@ from controller.source.git import Finished, Git
 from controller.source.interface import Snapshot, TreeFile, Wanted
 from controller.source.limits import Limits
 
-_EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_EMPTY_HISTORY_BYTES: Final = 32 * 1024 * 1024
+_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Known to git without being stored."""
 _HEADER_BYTES: Final = 128
+_HISTORY_BYTES: Final = 32 * 1024 * 1024
 _TREE: Final = re.compile(rb"([0-9a-f]{40}) tree [0-9]+\n")
 
 
@@ -74,6 +76,7 @@ class Objects:
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether ``old`` is in the history of ``new``, which must be here."""
         if self.resolve(old) is None:
+            self._check_absence(old)
             return False
         done = self._run("merge-base", "--is-ancestor", "--end-of-options", old, new)
         if done.status not in {0, 1}:
@@ -86,7 +89,7 @@ class Objects:
         done = self._run(
             "log", "-z", f"--max-count={self._limits.commits}", history.FORMAT,
             "--end-of-options", *names, "--",
-            max_output=self._limits.listing_bytes,
+            max_output=_HISTORY_BYTES,
         )  # fmt: skip
         if done.status != 0:
             raise _failed(f"cannot read the history of {new[:12]}", done)
@@ -118,6 +121,7 @@ class Objects:
     def _commit(self, sha: str) -> Commit:
         facts = self._facts([sha])
         if not facts:
+            self._check_absence(sha)
             raise RevisionNotFoundError(f"the commit {sha} is not here; reconcile again")
         return facts[sha]
 
@@ -127,7 +131,7 @@ class Objects:
         done = self._run(
             "log", "-z", "--no-walk=unsorted", history.FORMAT, "--stdin",
             stdin="".join(f"{sha}\n" for sha in shas).encode("ascii"),
-            max_output=self._limits.listing_bytes,
+            max_output=_HISTORY_BYTES,
         )  # fmt: skip
         if done.status != 0:
             if len(shas) == 1 and self.resolve(shas[0]) is None:
@@ -135,13 +139,20 @@ class Objects:
             raise _failed("cannot read commits", done)
         return {commit.sha: commit for commit in history.parse_commits(done.out)}
 
-    def connected(self, seconds: float) -> bool:
-        """Whether everything that the mirror's refs lead to is here and readable."""
-        done = self._git.run(
-            f"--git-dir={self._git_dir}", "fsck", "--connectivity-only", "--no-dangling",
-            "--no-progress", "--no-reflogs", seconds=seconds,
-        )  # fmt: skip
+    def healthy(self) -> bool:
+        """Whether everything that the refs lead to is here and readable, as far as can be told in time."""
+        try:
+            done = self._run(
+                "fsck", "--connectivity-only", "--no-dangling", "--no-progress", "--no-reflogs"
+            )
+        except FetchFailedError:
+            return True  # too large to be looked through; reading will tell
         return done.status == 0
+
+    def _check_absence(self, sha: str) -> None:
+        """An object that is not found may have been lost: absence is believed of a whole mirror only."""
+        if not self.healthy():
+            raise DamagedError(f"{sha[:12]} is not found, and other objects are missing too")
 
     def _list(self, sha: str) -> listing.Listed:
         tree = self._tree(sha)
@@ -241,6 +252,8 @@ class Objects:
 
 
 def _failed(what: str, done: Finished) -> Exception:
+    if done.too_much:
+        return TreeRefusedError(f"{what}: its commit messages are too large; rewrite them")
     if looks_damaged(done.err):
         return DamagedError(f"{what}: {done.err.strip()[:300]}")
     return failure(what, done.err)

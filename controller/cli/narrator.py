@@ -1,0 +1,134 @@
+"""What ``gitward serve`` tells the person in front of it: progress, and this machine's score."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from controller.bootstrap import Controller
+    from controller.reconcile.reconciler import PassResult
+    from controller.settings import Settings
+
+
+class Narrator:
+    """Follows passes and the local agent; progress goes to standard error."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._first_pass = threading.Event()
+        self._stop = threading.Event()
+        self._agent: threading.Thread | None = None
+        self._controller: Controller | None = None
+        self._address = ""
+        self._uuid: str | None = None
+
+    def ready(self, controller: Controller, address: str) -> None:
+        """The controller listens: begin with the local agent where one is wanted."""
+        self._controller = controller
+        self._address = address
+        self._say(f"reading {self._settings.repo} at {self._settings.ref} ...")
+        if self._settings.local_agent:
+            self._agent = threading.Thread(target=self._run_agent, name="agent", daemon=True)
+            self._agent.start()
+
+    def passed(self, result: PassResult) -> None:
+        """A pass over the source is done."""
+        ending = result.ending
+        if self._controller is not None and ending.kind == "applied":
+            self._tell_applied(self._controller)
+        elif ending.kind in {"stalled", "held", "transient"}:
+            self._say(f"{ending.reason}: {ending.message}")
+            for problem in ending.problems[:20]:
+                self._say(f"  {problem}")
+            self._say("nothing in force has changed; gitward status tells more")
+        self._first_pass.set()
+
+    def stop(self) -> None:
+        """End the local agent."""
+        self._stop.set()
+        self._first_pass.set()
+        if self._agent is not None:
+            self._agent.join(10)
+
+    @staticmethod
+    def _say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def _tell_applied(self, controller: Controller) -> None:
+        with controller.store.read() as reading:
+            in_force = reading.in_force()
+            page = reading.revisions(1, 1)
+        if page.items and in_force.revision:
+            newest = page.items[0]
+            self._say(
+                f"in force: {in_force.revision.partition('@')[0]}@{newest.sha[:7]} “{newest.subject}”: "
+                f"{len(in_force.policies)} policies, {len(in_force.checks)} checks, "
+                f"{len(in_force.waivers)} exceptions"
+            )
+        if self._uuid is not None:
+            self._tell_score(controller, self._uuid)
+
+    def _tell_score(self, controller: Controller, uuid: str) -> None:
+        from controller.cli.local_summary import one_line
+        from controller.fleet.scores import machine_score
+
+        with controller.store.read() as reading:
+            score = machine_score(reading, uuid, controller.clock())
+        self._say(f"this machine now: {one_line(score)}")
+
+    # -- the local agent
+
+    def _run_agent(self) -> None:
+        from controller.errors import ControllerError
+
+        self._first_pass.wait()
+        if self._controller is None or self._stop.is_set():
+            return
+        try:
+            self._agent_until_stopped(self._controller)
+        except ControllerError as error:
+            self._say(f"the local agent stopped: {error}")
+
+    def _agent_until_stopped(self, controller: Controller) -> None:
+        from controller.agent import identity as identities
+        from controller.agent.loop import AgentOptions, run_agent
+        from controller.bootstrap import evaluate_at_once, local_enrollment_key
+
+        state = self._settings.data.absolute() / "agent"
+        known = identities.follow(state, self._address)
+        now = controller.clock()
+        if known is not None and evaluate_at_once(controller.store, known.uuid, now):
+            self._uuid = known.uuid
+            key = None
+        else:
+            identities.forget(state)
+            self._say("enrolling this machine ...")
+            key = local_enrollment_key(controller.store, now)
+        self._say("evaluating this machine; the first time takes some seconds ...")
+        options = AgentOptions(
+            server=self._address,
+            state=state,
+            enrollment_key=key,
+            ca_file=self._settings.tls_cert,
+        )
+        run_agent(options, self._stop, self._agent_event)
+
+    def _agent_event(self, event: str) -> None:
+        from controller.agent import identity as identities
+        from controller.cli.local_summary import show
+
+        controller = self._controller
+        self._say(f"agent: {event}")
+        if controller is None or not event.startswith("report "):
+            return
+        identity = identities.load(self._settings.data.absolute() / "agent", self._address)
+        if identity is not None:
+            first = self._uuid != identity.uuid or not self._shown
+            self._uuid = identity.uuid
+            if first:
+                self._shown = True
+                show(controller.store, identity.uuid, controller.clock(), self._address)
+
+    _shown = False

@@ -1,0 +1,127 @@
+"""``gitward serve``: the controller."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from controller.cli import exit_codes
+from controller.cli.options import option
+
+if TYPE_CHECKING:
+    from controller.bootstrap import Controller
+    from controller.cli.narrator import Narrator
+    from controller.settings import Settings
+
+_GRACE = 8
+"""Seconds that open requests have after a stop was asked for."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    option(parser, "--repo", required=True, metavar="URL_OR_PATH", help="the configuration repository")
+    option(parser, "--ref", default="main", help="branch or tag, or HEAD (default: main)")
+    option(parser, "--path", default=".", help="the documents' folder in the repository (default: .)")
+    option(parser, "--data", type=Path, default=Path(".gitward"), metavar="DIR", help="the data folder")
+    option(parser, "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    option(parser, "--port", type=int, default=8080, help="port to listen on; 0 picks a free one")
+    option(parser, "--poll-interval", type=int, default=60, metavar="SECONDS", help="at least 10")
+    option(parser, "--working-tree", action="store_true", help="reconcile uncommitted files as saved")
+    option(parser, "--local-agent", action="store_true", help="also evaluate this machine")
+    option(parser, "--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate")
+    option(parser, "--tls-key", type=Path, metavar="FILE", help="the certificate's private key")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    from controller.bootstrap import build, hold
+    from controller.cli.logs import log_to_stderr
+    from controller.cli.narrator import Narrator
+
+    settings = _settings(options)
+    log_to_stderr()
+    with hold(settings.data):
+        listener = _listen(settings)
+        if listener is None:
+            return exit_codes.FAILED
+        narrator = Narrator(settings)
+        controller = build(settings, on_pass=narrator.passed)
+        with listener:
+            _serve(controller, listener, narrator)
+    return exit_codes.OK
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from controller.settings import Settings, check, from_environment
+
+    operator = from_environment()
+    # A path on the command line is the operator's own word; from elsewhere it must be allowed.
+    typed = any(each == "--repo" or each.startswith("--repo=") for each in sys.argv)
+    return check(
+        Settings(
+            repo=options.repo,
+            ref=options.ref,
+            path="" if options.path == "." else options.path,
+            data=options.data,
+            host=options.host,
+            port=options.port,
+            poll_interval=options.poll_interval,
+            working_tree=options.working_tree,
+            local_agent=options.local_agent,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+            allow_local=typed or operator.allow_file_sources,
+            operator=operator,
+        )
+    )
+
+
+def _listen(settings: Settings) -> socket.socket | None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        print(
+            f"gitward serve: cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
+            "choose another --host or --port",
+            file=sys.stderr,
+        )
+        return None
+
+
+def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) -> None:
+    import uvicorn
+
+    settings = controller.settings
+    host, port = listener.getsockname()[:2]
+    address = f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                controller.start()
+                print(f"listening on {address}", flush=True)
+                narrator.ready(controller, address)
+
+    server = Server(
+        uvicorn.Config(
+            controller.app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+            timeout_keep_alive=30,
+            h11_max_incomplete_event_size=64 * 1024,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+        )
+    )
+    try:
+        server.run(sockets=[listener])
+    finally:
+        narrator.stop()
+        controller.stop()

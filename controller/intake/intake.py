@@ -1,0 +1,152 @@
+"""Take reports: a bounded queue, one writer, group commit.
+
+Whoever submits a report waits until the transaction that holds it is on disk. When the queue is
+full, nothing is taken and the caller is told when to come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Final
+
+from controller.errors import ControllerError, OverloadedError
+from controller.store.interface import Receipt, Store, Submission
+
+MOST_WAITING: Final = 2_000
+"""Reports that may wait; more are refused."""
+MOST_AT_ONCE: Final = 200
+"""Reports in one transaction; it bounds how long one waits for its commit."""
+_RETRY_SECONDS: Final = (2, 15)
+
+
+class Intake:
+    """The way in for reports. One per controller."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        most_waiting: int = MOST_WAITING,
+        most_at_once: int = MOST_AT_ONCE,
+        jitter: Callable[[int, int], int] = random.randint,
+    ) -> None:
+        """Make the intake; ``start`` begins to write.
+
+        Args:
+            store: Where reports go.
+            most_waiting: The queue's bound.
+            most_at_once: The bound of one transaction.
+            jitter: Picks ``Retry-After`` between two bounds, so that a herd comes back spread out.
+        """
+        self._store = store
+        self._most_waiting = most_waiting
+        self._most_at_once = most_at_once
+        self._jitter = jitter
+        self._waiting: deque[tuple[Submission, Future[Receipt]]] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._writer = threading.Thread(target=self._write, name="intake", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Reports that wait for a transaction."""
+        return len(self._waiting)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Write what was taken, refuse what comes, and return when the writer is done."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._writer.is_alive():
+            self._writer.join()
+
+    def hand_in(self, submission: Submission) -> Future[Receipt]:
+        """Queue a report; the future resolves when it is on disk.
+
+        Raises:
+            OverloadedError: The queue is full, or the controller is stopping.
+        """
+        future: Future[Receipt] = Future()
+        with self._changed:
+            if self._stopping or len(self._waiting) >= self._most_waiting:
+                seconds = self._jitter(*_RETRY_SECONDS)
+                raise OverloadedError(
+                    "the controller has more reports waiting than it takes; "
+                    f"send this one again in {seconds} s",
+                    seconds,
+                )
+            self._waiting.append((submission, future))
+            self._changed.notify()
+        return future
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Take a report; return when it is on disk.
+
+        Raises:
+            OverloadedError: The queue is full; nothing was taken.
+            UnauthenticatedError: The token no longer speaks for the machine.
+            StoreUnavailableError: The store is locked, full or gone; nothing was taken.
+        """
+        return await asyncio.wrap_future(self.hand_in(submission))
+
+    def _write(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            try:
+                with self._store.write() as transaction:
+                    answers = transaction.record_reports([each for each, _ in batch])
+            except ControllerError as error:
+                self._refuse(batch, error)
+            except Exception as error:  # noqa: BLE001 - the writer must live; the caller is told
+                self._refuse_each(batch, error)
+            else:
+                for (_, future), answer in zip(batch, answers, strict=True):
+                    _settle(future, answer)
+
+    def _next_batch(self) -> list[tuple[Submission, Future[Receipt]]] | None:
+        with self._changed:
+            while not self._waiting:
+                if self._stopping:
+                    return None
+                self._changed.wait()
+            count = min(len(self._waiting), self._most_at_once)
+            return [self._waiting.popleft() for _ in range(count)]
+
+    def _refuse_each(
+        self, batch: list[tuple[Submission, Future[Receipt]]], error: Exception
+    ) -> None:
+        """One report must not take the others down with it: each is tried alone, once."""
+        if len(batch) == 1:
+            _settle(batch[0][1], error)
+            return
+        for submission, future in batch:
+            try:
+                with self._store.write() as transaction:
+                    (answer,) = transaction.record_reports([submission])
+            except Exception as alone:  # noqa: BLE001 - as above
+                _settle(future, alone)
+            else:
+                _settle(future, answer)
+
+    @staticmethod
+    def _refuse(batch: list[tuple[Submission, Future[Receipt]]], error: ControllerError) -> None:
+        for _, future in batch:
+            _settle(future, error)
+
+
+def _settle(future: Future[Receipt], answer: Receipt | Exception) -> None:
+    """Resolve a future whose waiter may have gone away."""
+    if not future.set_running_or_notify_cancel():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -1,0 +1,109 @@
+"""JSON bodies, read strictly. Pure.
+
+The standard reader lets through what no client means: duplicate keys (the last wins), ``NaN``, numbers
+too large for any column, lone surrogates that no database can store. Each is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from controller.errors import MalformedError, RejectedError
+
+MAX_DEPTH: Final = 16
+MAX_INTEGER: Final = 2**63 - 1
+_MAX_DIGITS: Final = 19
+_INFINITE: Final = float("inf")
+
+
+def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Read a JSON document.
+
+    Raises:
+        MalformedError: Not UTF-8, not JSON, a duplicate key, NaN or infinity, or nested too deeply.
+        RejectedError: A number or a text that cannot be stored.
+    """
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_float=_float,
+            parse_int=_integer,
+        )
+    except UnicodeDecodeError as exc:
+        raise MalformedError(f"the body is not UTF-8 (byte {exc.start}); send UTF-8") from exc
+    except json.JSONDecodeError as exc:
+        raise MalformedError(f"the body is not JSON: {exc.msg} at character {exc.pos}") from exc
+    except RecursionError:
+        raise MalformedError(_TOO_DEEP) from None
+    for field, found in _leaves(value):
+        if found is not None:
+            raise RejectedError(f"{field}: {found}", ((field, found),))
+    return value
+
+
+_TOO_DEEP: Final = f"the body is nested more than {MAX_DEPTH} levels deep; flatten it"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise MalformedError(f"the key {twice[:100]!r} stands twice in one object; keep one")
+    return members
+
+
+def _constant(word: str) -> float:
+    raise MalformedError(f"{word} is not JSON; send a finite number or null")
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if abs(value) == _INFINITE:
+        raise MalformedError(f"the number {digits[:40]} is too large; send a finite number")
+    return value
+
+
+def _integer(digits: str) -> int:
+    # The length first: turning 4,000 digits into a number is itself work.
+    if len(digits) > _MAX_DIGITS + 1 or not -MAX_INTEGER - 1 <= int(digits) <= MAX_INTEGER:
+        message = f"the number {digits[:24]}... does not fit in 64 bits"
+        raise RejectedError(message, (("", message),))
+    return int(digits)
+
+
+def _leaves(value: object) -> Iterator[tuple[str, str | None]]:
+    """Every text with its field and what is wrong with it; also holds the depth."""
+    waiting: list[tuple[str, Any, int]] = [("", value, 1)]
+    while waiting:
+        field, item, depth = waiting.pop()
+        if isinstance(item, dict):
+            _hold_depth(depth)
+            for key, member in item.items():
+                yield "", unstorable(key)
+                waiting.append((f"{field}.{key}" if field else key, member, depth + 1))
+        elif isinstance(item, list):
+            _hold_depth(depth)
+            waiting += [(f"{field}[{i}]", member, depth + 1) for i, member in enumerate(item)]
+        elif isinstance(item, str):
+            yield field, unstorable(item)
+
+
+def _hold_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise MalformedError(_TOO_DEEP)
+
+
+def unstorable(text: str) -> str | None:
+    """Why a text cannot be stored; none when it can."""
+    if "\x00" in text:
+        return "must not contain the character NUL"
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "must not contain half of a surrogate pair"
+    return None

@@ -1,0 +1,105 @@
+"""The body of a report, from bytes to values (api.md). Strict: what is not understood is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+from controller.errors import RejectedError
+from controller.intake.strict_json import parse
+from controller.model.documents import UUID_PATTERN, parse_instant
+from controller.model.report import Report, Result
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Of a report, unpacked."""
+
+_Uuid = Annotated[str, Field(pattern=UUID_PATTERN)]
+_STRICT: Final = ConfigDict(extra="forbid", strict=True)
+
+
+@with_config(_STRICT)
+class ResultBody(TypedDict):
+    """One result."""
+
+    check_id: Annotated[str, Field(min_length=1, max_length=100)]
+    digest: NotRequired[Annotated[str, Field(max_length=64)] | None]
+    status: Literal["passed", "failed", "error", "skipped", "not_applicable"]
+    actual_value: NotRequired[Any]
+    rows: NotRequired[Annotated[list[dict[str, str]], Field(max_length=10_000)] | None]
+    details: NotRequired[str | None]
+
+
+@with_config(_STRICT)
+class ReportBody(TypedDict):
+    """One report. Who sends it is known from the credential alone."""
+
+    report_id: _Uuid
+    run_id: NotRequired[_Uuid | None]
+    collected_at: Annotated[str, Field(max_length=40)]
+    results: Annotated[list[ResultBody], Field(max_length=10_000)]
+
+
+REPORT: Final[TypeAdapter[ReportBody]] = TypeAdapter(ReportBody)
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def parse_report(body: bytes) -> Report:
+    """Read a report.
+
+    Raises:
+        MalformedError: The bytes are not JSON as this program takes it.
+        RejectedError: A field is missing, unknown, of the wrong type, or a check is there twice.
+    """
+    value = parse(body)
+    try:
+        shaped = REPORT.validate_python(value)
+    except ValidationError as error:
+        problems = tuple((_field(each["loc"]), each["msg"]) for each in error.errors()[:20])
+        field, message = problems[0]
+        raise RejectedError(f"{field}: {message}" if field else message, problems) from error
+    return _report(shaped)
+
+
+def _report(shaped: ReportBody) -> Report:
+    collected_at = _instant(shaped["collected_at"])
+    results = tuple(
+        Result(
+            check_id=each["check_id"],
+            status=each["status"],
+            rows=None if (rows := each.get("rows")) is None else tuple(rows),
+            actual_value=each.get("actual_value"),
+            details=each.get("details") or "",
+            digest=each.get("digest"),
+        )
+        for each in shaped["results"]
+    )
+    if len({each.check_id for each in results}) != len(results):
+        seen: set[str] = set()
+        for index, each in enumerate(results):
+            if each.check_id in seen:
+                field, message = f"results[{index}].check_id", f"{each.check_id!r} stands twice"
+                raise RejectedError(
+                    f"{field}: {message}; send one result a check", ((field, message),)
+                )
+            seen.add(each.check_id)
+    return Report(shaped["report_id"], collected_at, results, shaped.get("run_id"))
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = parse_instant(text)
+    except (ValueError, OverflowError):
+        found = None
+    if not isinstance(found, datetime) or len(text) <= len("2027-01-31"):
+        message = "expected a time with offset, such as 2027-01-31T12:00:00Z"
+        raise RejectedError(f"collected_at: {message}", (("collected_at", message),))
+    return max(found, _EARLIEST)
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
