@@ -7,12 +7,13 @@ writes the report. Nothing here touches the store on the event loop.
 from __future__ import annotations
 
 import asyncio
-from typing import Final, TypedDict, cast
+from typing import Final, cast
 
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from typing_extensions import TypedDict
 
 from controller.api.access import Access, identify
 from controller.api.errors import RequestError, respond
