@@ -47,7 +47,9 @@ def test_a_check_has_the_outcome_that_its_facts_give(asked, status, details):
     assert details in result.details
 
 
-@pytest.mark.parametrize("asked", [check("hidden"), check(applies_when="empty"), check(check_type="x")])
+@pytest.mark.parametrize(
+    "asked", [check("hidden"), check(applies_when="empty"), check(check_type="x")]
+)
 def test_without_an_answer_there_are_no_rows_to_judge_again(asked):
     (result,) = evaluate([asked], query)
 
