@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Validate and print; exit code 1 when something is wrong or there is nothing to validate."""
+    gc.disable()  # a short process that keeps nearly all it makes
     outcome = check(Path(options.path), strict=options.strict, as_of=read_time(options.as_of))
     rendered = RENDERERS[options.format](outcome)
     if rendered:
