@@ -14,7 +14,6 @@ from typing import Final
 from controller.cli import exit_codes
 from controller.cli.options import format_option, option
 from controller.errors import UsageError
-from controller.model.documents import parse_instant
 from controller.model.problem import Problem
 
 
@@ -99,6 +98,8 @@ def read_time(text: str | None) -> datetime:
     """
     if text is None:
         return datetime.now(UTC)
+    from controller.model.documents import parse_instant
+
     try:
         instant = parse_instant(text)
     except ValueError as error:
