@@ -75,8 +75,14 @@ description: Looks.
 query: SELECT active_state AS state FROM systemd_units
 expected_result: {state: "on"}
 """
+EXAMPLE_POLICY = """\
+name: Example
+cis_level: level_1
+target_os: all
+passing_score_threshold: 40
+"""
 TEMPLATES = {
-    "policy": ("policies/example.yaml", "name: Example\ncis_level: level_1\ntarget_os: all\n"),
+    "policy": ("policies/example.yaml", EXAMPLE_POLICY),
     "exception": ("exceptions/example.yaml", EXCEPTION),
     "check": ("checks/example.yaml", CHECK),
     "settings": ("gitward.yaml", ""),

@@ -5,9 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.config import parse
 from controller.config.contents import SourceFile, read_file
 from controller.config.load import load
 from controller.config.parse import read
@@ -134,3 +136,13 @@ def test_a_result_can_be_kept_and_used_again():
     file = SourceFile("policies/a.yaml", b"name: A\ncis_level: level_1\ntarget_os: linux\n")
 
     assert read_file(file) == read_file(file)
+
+
+def test_python_s_own_parser_finds_the_same_in_the_corpus(monkeypatch):
+    monkeypatch.setattr(parse, "_Parser", yaml.SafeLoader)
+    slow = {"hex-200000.yaml"}
+
+    for name in EXPECTED.keys() - slow:
+        found = {problem.code for problem in read("x", (CORPUS / name).read_bytes()).problems}
+        assert bool(found) == bool(EXPECTED[name]), name
+    assert [p.code for p in read("x", b"[" * 60_000).problems] == ["GW107"]
