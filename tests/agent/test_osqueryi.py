@@ -11,7 +11,7 @@ def program(tmp_path):
     """Makes an osqueryi from lines of shell; the query is its last argument."""
 
     def make(*lines: str) -> Path:
-        path = tmp_path / "osqueryi"
+        path: Path = tmp_path / "osqueryi"
         path.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
         path.chmod(0o755)
         return path

@@ -238,7 +238,7 @@ def test_unit_files_have_the_states_that_systemctl_tells():
     listed = tool("systemctl", "--root=/", "list-unit-files", "--full", "--plain", "--no-legend")
     expected = {line.split()[0]: line.split()[1] for line in listed}
 
-    found = dict(values("SELECT id, unit_file_state FROM systemd_units LIMIT 1000"))
+    found = {row["id"]: row["unit_file_state"] for row in run_query("SELECT * FROM systemd_units")}
 
     assert expected
     assert {name: found.get(name) for name in expected} == expected
