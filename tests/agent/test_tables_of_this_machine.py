@@ -255,3 +255,13 @@ def test_every_table_can_be_read_here_or_says_why_not():
 
     assert values("SELECT count(*) > 0 FROM deb_packages") == [("1",)]
     assert values("SELECT count(*) > 0 FROM apt_sources") == [("1",)]
+
+
+def test_a_socket_of_a_process_is_not_among_those_without_one():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        without = values(f"SELECT 1 FROM listening_ports WHERE pid = -1 AND port = {port}")
+        own = values(f"SELECT 1 FROM listening_ports WHERE pid = {os.getpid()} AND port = {port}")
+
+    assert (without, own) == ([], [("1",)])
