@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 
 import pytest
@@ -39,7 +40,8 @@ def run(options):
     """Runs some rounds without waiting; gives the waits and what was said."""
 
     def rounds(count, chosen=options):
-        stop, said = Waiter(count), []
+        stop = Waiter(count)
+        said: list[str] = []
         run_agent(chosen, stop, said.append)
         return stop.waits, "\n".join(said)
 
@@ -99,7 +101,7 @@ def test_two_agents_do_not_share_a_state_folder(options):
 
     with pytest.raises(UsageError, match="another agent uses"):
         once(options)
-    identity.os.close(held)
+    os.close(held)
 
 
 def test_a_damaged_identity_says_what_to_do(options):
@@ -274,7 +276,8 @@ def test_bad_queries_are_errors_of_their_checks_and_the_rest_is_evaluated(contro
 
 
 def test_a_stop_during_evaluation_reports_nothing(controller, options):
-    stop, said = threading.Event(), []
+    stop = threading.Event()
+    said: list[str] = []
 
     class StopOnWork:
         def __call__(self, seen):

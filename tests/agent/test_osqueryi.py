@@ -11,7 +11,7 @@ def program(tmp_path):
     """Makes an osqueryi from lines of shell; the query is its last argument."""
 
     def make(*lines: str) -> Path:
-        path = tmp_path / "osqueryi"
+        path: Path = tmp_path / "osqueryi"
         path.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
         path.chmod(0o755)
         return path
@@ -21,12 +21,12 @@ def program(tmp_path):
 
 def test_rows_are_what_it_prints_and_the_query_is_one_argument(program):
     made = program(
-        'printf \'[{"last": "%s", "count": "%s"}]\' "$(printf %s "$6" | tr -d \\\')" "$#"'
+        'printf \'[{"last": "%s", "count": "%s"}]\' "$(printf %s "$4" | tr -d \\\')" "$#"'
     )
 
     rows = osqueryi.run_query(made, "SELECT 'a b' AS x")
 
-    assert rows == ({"last": "SELECT a b AS x", "count": "6"},)
+    assert rows == ({"last": "SELECT a b AS x", "count": "4"},)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_reports_come_back_oldest_first_after_a_restart(tmp_path):
 
 
 def test_the_oldest_makes_room_and_that_is_said(tmp_path):
-    said = []
+    said: list[str] = []
     spool = Spool(tmp_path, said.append, most_reports=2, most_bytes=100)
 
     for name in "abc":

@@ -69,7 +69,7 @@ def test_sudoers_follow_includes_and_skip_what_sudo_skips(tmp_path):
                 "# a comment\nDefaults\tuse_pty\n%sudo ALL=(ALL:ALL) \\\n  NOPASSWD: ALL\n"
                 "#includedir /etc/sudoers.d\n@include local\n"
             ),
-            "/etc/sudoers.d/10-ann": "ann ALL=(ALL) ALL\n",
+            "/etc/sudoers.d/10-ann": "#1000 ALL=(ALL) ALL\n",
             "/etc/sudoers.d/old.bak": "eve ALL=(ALL) ALL\n",
             "/etc/sudoers.d/draft~": "eve ALL=(ALL) ALL\n",
             "/etc/local": "@include local\nbob ALL=(ALL) ALL\n",
@@ -87,7 +87,7 @@ def test_sudoers_follow_includes_and_skip_what_sudo_skips(tmp_path):
         "Defaults",
         "%sudo",
         "includedir",
-        "ann",
+        "#1000",
         "include",
         "include",
         "bob",

@@ -238,7 +238,7 @@ def test_unit_files_have_the_states_that_systemctl_tells():
     listed = tool("systemctl", "--root=/", "list-unit-files", "--full", "--plain", "--no-legend")
     expected = {line.split()[0]: line.split()[1] for line in listed}
 
-    found = dict(values("SELECT id, unit_file_state FROM systemd_units LIMIT 1000"))
+    found = {row["id"]: row["unit_file_state"] for row in run_query("SELECT * FROM systemd_units")}
 
     assert expected
     assert {name: found.get(name) for name in expected} == expected
@@ -255,3 +255,13 @@ def test_every_table_can_be_read_here_or_says_why_not():
 
     assert values("SELECT count(*) > 0 FROM deb_packages") == [("1",)]
     assert values("SELECT count(*) > 0 FROM apt_sources") == [("1",)]
+
+
+def test_a_socket_of_a_process_is_not_among_those_without_one():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        without = values(f"SELECT 1 FROM listening_ports WHERE pid = -1 AND port = {port}")
+        own = values(f"SELECT 1 FROM listening_ports WHERE pid = {os.getpid()} AND port = {port}")
+
+    assert (without, own) == ([], [("1",)])

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import apsw
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, Value
+from controller.agent.tables.table import Constraints, Table, TableRow, Value
 from controller.errors import QueryFailedError
 
 _EQUAL: Final = apsw.SQLITE_INDEX_CONSTRAINT_EQ
@@ -107,7 +107,7 @@ class _Cursor:
             raise QueryFailedError(
                 f"table {table.name!r} needs {names} in WHERE, compared with = or LIKE"
             )
-        rows = () if impossible else table.rows(self._system, Asked(equal, like))
+        rows = () if impossible else table.rows(self._system, Constraints(equal, like))
         self._rows = iter(rows)
         self.Next()
 
