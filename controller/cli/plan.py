@@ -48,10 +48,11 @@ def run(options: argparse.Namespace) -> int:
     as_of = datetime.now(UTC)
     repository = LocalRepository(options.repo, path=options.path, wanted=is_document)
     with closing(repository):
-        base_name, base, _ = _read(repository, options.base, as_of)
-        head_name, head, errors = _read(repository, options.head, as_of)
-    if errors:
-        _refuse(options.head, errors)
+        base_name, base, wrong_base = _read(repository, options.base, as_of)
+        head_name, head, wrong_head = _read(repository, options.head, as_of)
+    if wrong_head or wrong_base:
+        _refuse(options.head, wrong_head, "nothing of it would be applied")
+        _refuse(options.base, wrong_base, "it is not in force; name the last good one with --base")
         return exit_codes.FAILED
     made = compare(base, head, as_of=as_of)
     held = held_reason(made, base)
@@ -80,13 +81,13 @@ def _read(
     return snapshot.revision, loaded.configuration, errors
 
 
-def _refuse(revision: str, errors: list[Problem]) -> None:
-    """Name what is wrong with the head: a plan of a broken revision would never be applied."""
+def _refuse(revision: str, errors: list[Problem], so: str) -> None:
+    """Name what is wrong: what cannot be read must not pass for something that is not there."""
+    if not errors:
+        return
     for problem in errors[:_MOST_PROBLEMS]:
         print(problem, file=sys.stderr)
     more = f" (the first {_MOST_PROBLEMS} are shown)" if len(errors) > _MOST_PROBLEMS else ""
     where = "the files as they are" if revision == "." else revision
-    print(
-        f"gitward plan: {len(errors)} problems in {where}{more}; nothing of it would be applied",
-        file=sys.stderr,
-    )
+    count = f"{len(errors)} problem{'s' if len(errors) > 1 else ''}"
+    print(f"gitward plan: {count} in {where}{more}; {so}", file=sys.stderr)
