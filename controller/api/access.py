@@ -120,7 +120,7 @@ class Access:
             return Visit(gate, charge, as_of)
         if self.loopback and gate.services.loopback:
             return Call(gate, charge, as_of, None)
-        principal = await _identify(gate, charge, as_of)
+        principal = await identify(gate, charge, as_of)
         self.check(principal, request.path_params)
         return Call(gate, charge, as_of, principal)
 
@@ -141,7 +141,12 @@ class Access:
             )
 
 
-async def _identify(gate: Gate, charge: Charge, as_of: datetime) -> Principal:
+async def identify(gate: Gate, charge: Charge, as_of: datetime) -> Principal:
+    """Whom the request's token belongs to, as the store says now.
+
+    Raises:
+        UnauthenticatedError: There is no token, or it is unknown, expired or revoked.
+    """
     if charge.token_hash is None:
         raise UnauthenticatedError(_NO_TOKEN)
     principal = await run_in_threadpool(lookup, gate.services.store, charge.token_hash, as_of)

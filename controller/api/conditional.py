@@ -1,8 +1,9 @@
 """Entity tags: from the store's change counter, never from a body.
 
-A tag is ``"VERSION-CHANGE.EXCEPTIONS.SOON.STALE.DAY"``: the object's own version (0 where there is none), the
-store's change counter, and the four things that time alone moves. ``If-None-Match`` compares the whole; ``If-Match``
-compares the version only, so that a report somewhere in the fleet does not spoil an edit.
+A tag is ``"VERSION-CHANGE.EXCEPTIONS.SOON.STALE.DAY"``: the object's own version (0 where there is
+none), the store's change counter, and the four things that time alone moves. ``If-None-Match``
+compares the whole; ``If-Match`` compares the version only, so that a report somewhere in the fleet
+does not spoil an edit.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def not_modified(request: Request, response: Response, tag: str | None) -> Respo
     if tag is None or response.status_code not in {200, 201}:
         return response
     response.headers["ETag"] = tag
-    if request.method != "GET" or response.status_code != 200:  # noqa: PLR2004
+    if request.method != "GET" or response.status_code != 200:
         return response
     wanted = _tags(request.headers.get("if-none-match"))
     if "*" in wanted or tag in {each.removeprefix("W/") for each in wanted}:

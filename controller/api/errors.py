@@ -99,23 +99,26 @@ def respond(error: Exception) -> JSONResponse:
             return error_response(error.status, error.code, str(error), headers=error.headers)
         case RequestValidationError():
             problems = [(_field(each["loc"]), each["msg"]) for each in error.errors()]
-            return _controller_error(tree.RejectedError("the request is not valid", tuple(problems)))
+            return _controller_error(
+                tree.RejectedError("the request is not valid", tuple(problems))
+            )
         case HTTPException():
             return _http_error(error)
-    _log.error("this is a bug", exc_info=error)
-    return internal_error()
+        case _:
+            _log.error("this is a bug", exc_info=error)
+            return internal_error()
 
 
 def _controller_error(error: tree.ControllerError) -> JSONResponse:
     status, code = status_of(type(error)), code_of(type(error))
-    if status == 500:  # noqa: PLR2004 - only the bare base class, which nobody should raise
+    if status == 500:
         _log.error("this is a bug", exc_info=error)
         return internal_error()
     headers: dict[str, str] = {}
     fields: dict[str, object] = {}
-    if status == 401:  # noqa: PLR2004
+    if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="gitward"'
-    if status == 503:  # noqa: PLR2004
+    if status == 503:
         headers["Retry-After"] = str(_retry_after(error))
     if isinstance(error, tree.RejectedError):
         fields["errors"] = [{"field": field, "message": text} for field, text in error.problems]

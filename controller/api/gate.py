@@ -138,9 +138,7 @@ class GateKeeper:
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
         headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault(
-            "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"
-        )
+        headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         if charge.allowance is not None:
             ends = self._gate.services.clock().timestamp() + charge.allowance.resets_in
             headers["X-RateLimit-Limit"] = str(charge.allowance.limit)

@@ -83,12 +83,14 @@ def cut(
         show: Turns an item into its answer.
     """
     needle = paging.search.casefold()
-    found = [each for each in items if not needle or any(needle in t.casefold() for t in texts(each))]
+    found = [
+        each for each in items if not needle or any(needle in t.casefold() for t in texts(each))
+    ]
     found.sort(key=lambda item: _rank(key(item)), reverse=paging.descending)
     return envelope(map(show, _window(found, paging)), len(found), paging)
 
 
-def _rank(value: Any) -> tuple[bool, Any]:
+def _rank(value: Any) -> tuple[bool, Any]:  # noqa: ANN401 - whatever compares
     return (value is not None, value)
 
 

@@ -1,7 +1,7 @@
 """Create, change and delete objects that git does not declare.
 
-Whether git declares them is decided in the store, in the transaction of the write; here a refusal only gains
-the patch that would make the change in git.
+Whether git declares them is decided in the store, in the transaction of the write; here a refusal
+only gains the patch that would make the change in git.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from controller.api.access import Call
 from controller.api.conditional import require_version
 from controller.api.errors import RequestError
 from controller.api.proposal import offering_patch
-from controller.config.body import document_from_body
+from controller.config.body import check_api_document, document_from_body
 from controller.fleet.objects import (
     CheckView,
     ExceptionView,
@@ -26,8 +26,9 @@ from controller.fleet.objects import (
     policy_view,
 )
 from controller.model.documents import AnyDocument
+from controller.model.managed import Managed
 from controller.model.terms import Kind
-from controller.store.interface import Reading
+from controller.store.interface import Reading, Writing
 
 V = TypeVar("V")
 
@@ -66,11 +67,9 @@ def read_object(call: Call, objects: Objects[V], id_: str) -> V:
 
 def create_object(call: Call, objects: Objects[V], body: Mapping[str, Any]) -> tuple[str, V]:
     """Make an object; its id and how it is shown."""
-    document = document_from_body(objects.kind, body, base=None)
+    document = document_from_body(objects.kind, body)
     with offering_patch(call, document), call.store.write() as writing:
-        writing.put_object(
-            objects.kind, document, actor=call.actor, as_of=call.as_of, create=True
-        )
+        _put(call, writing, document, objects.kind)
         return document.id, _shown(call, objects, writing, document.id)
 
 
@@ -80,16 +79,12 @@ def change_object(
     """Replace the fields that the body names."""
     if "id" in body and body["id"] != id_:
         raise RequestError(400, "ID_MISMATCH", "the body's id is not the address's; leave it out")
-    with call.store.write() as writing:
-        base: AnyDocument = existing(
-            writing.in_force().of_kind(objects.kind), objects.kind, id_
-        ).document
-        document = document_from_body(objects.kind, body, base=base)
+    with offering_patch(call) as proposal, call.store.write() as writing:
+        stored = _stored(writing, objects.kind, id_)
+        document = document_from_body(objects.kind, body, base=stored.document)
+        proposal.document = document
         version = version_of(writing, objects.kind, id_)
-        with offering_patch(call, document):
-            writing.put_object(
-                objects.kind, document, actor=call.actor, as_of=call.as_of, create=False
-            )
+        _put(call, writing, document, objects.kind, stored)
         # After the write, which says 409 first; raising here rolls it back.
         require_version(if_match, version)
         return _shown(call, objects, writing, id_)
@@ -97,14 +92,37 @@ def change_object(
 
 def delete_object(call: Call, objects: Objects[V], id_: str, if_match: str | None) -> None:
     """Delete an object."""
-    with call.store.write() as writing:
-        document: AnyDocument = existing(
-            writing.in_force().of_kind(objects.kind), objects.kind, id_
-        ).document
+    with offering_patch(call, removed=id_), call.store.write() as writing:
+        _stored(writing, objects.kind, id_)
         version = version_of(writing, objects.kind, id_)
-        with offering_patch(call, document, deleted=True):
-            writing.delete_object(objects.kind, id_, actor=call.actor, as_of=call.as_of)
+        writing.delete_object(objects.kind, id_, actor=call.actor, as_of=call.as_of)
         require_version(if_match, version)
+
+
+def _stored(reading: Reading, kind: Kind, id_: str) -> Managed[AnyDocument]:
+    return existing(reading.in_force().of_kind(kind), kind, id_)
+
+
+def _put(
+    call: Call,
+    writing: Writing,
+    document: AnyDocument,
+    kind: Kind,
+    stored: Managed[AnyDocument] | None = None,
+) -> None:
+    """Write a document under the rules that git's documents obey; ownership is judged first."""
+    in_force = writing.in_force()
+    writing.put_object(kind, document, actor=call.actor, as_of=call.as_of, create=stored is None)
+    if stored is not None and stored.managed_by == "git":
+        return
+    check_api_document(
+        document,
+        policies={id_: each.document for id_, each in in_force.policies.items()},
+        checks={id_: each.document for id_, each in in_force.checks.items()},
+        settings=in_force.settings,
+        as_of=call.as_of,
+        created_at=stored.created_at if stored else None,
+    )
 
 
 def version_of(reading: Reading, kind: Kind, id_: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from controller.api.errors import RequestError
-from controller.api.strict_json import parse
 from controller.errors import MalformedError
+from controller.intake.strict_json import parse
 
 MAX_BYTES: Final = 1024 * 1024
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -34,7 +34,7 @@ class StrictRequest(Request):
     async def body(self) -> bytes:
         return self.raw
 
-    async def json(self) -> Any:
+    async def json(self) -> Any:  # noqa: ANN401 - as its base says
         return self.parsed
 
 

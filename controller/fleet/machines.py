@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from controller.fleet.scores import unknown_machine
 from controller.model.machine import Machine
@@ -45,7 +44,7 @@ def machine_list(reading: Reading, query: MachineQuery, as_of: datetime) -> Page
                 row.machine,
                 row.stale,
                 row.standing.hundredths if row.standing else None,
-                cast("RiskLevel", row.standing.risk) if row.standing else "unknown",
+                row.standing.risk if row.standing else "unknown",
                 row.standing.compliant if row.standing else None,
             )
             for row in page.items

@@ -11,6 +11,9 @@ from controller.model.terms import SEVERITIES, Severity
 from controller.scoring.waivers import state
 from controller.store.interface import FleetTotals, InForce, Reading, Totals, TrendPoint
 
+Day = date
+"""A field named ``date`` hides the type of that name."""
+
 
 @dataclass(frozen=True, slots=True)
 class RiskDistribution:
@@ -67,7 +70,7 @@ class Statistics:
 class TrendDay:
     """The last state of a day (UTC); of today, the state now."""
 
-    date: date
+    date: Day
     average_score: float | None
     compliant_percentage: float | None
     agents: int

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from controller.errors import ConflictError, NotFoundError
-from controller.model.terms import Role
+from controller.model.terms import EnrollmentStatus, Role
 from controller.store.audit import AuditWriting
 from controller.store.columns import instant, moment_of, optional_instant, optional_moment
 from controller.store.context import Context
@@ -36,6 +36,16 @@ class CredentialsReading(Context):
         return Principal(
             name=f"agent {row[0]}", role=None, machine_uuid=row[0], token_hash=token_hash
         )
+
+    def registration(self, token_hash: str) -> tuple[str, EnrollmentStatus] | None:
+        row = self.db.one(
+            "SELECT m.uuid, m.status, t.pending FROM machine_token t"
+            " JOIN machine m ON m.number = t.machine WHERE t.hash = ?",
+            (token_hash,),
+        )
+        if row is None:
+            return None
+        return row[0], "pending" if row[2] else row[1]
 
     def tokens(self) -> Sequence[TokenInfo]:
         rows = self.db.all(

@@ -64,9 +64,11 @@ def list_checks(
     return cut(
         found,
         paging,
-        key=lambda each: SEVERITIES.index(each.document.severity)
-        if by_severity
-        else getattr(each.document, sort_by),
+        key=lambda each: (
+            SEVERITIES.index(each.document.severity)
+            if by_severity
+            else getattr(each.document, sort_by)
+        ),
         texts=lambda each: (each.id, each.document.title, each.document.description),
         show=check_view,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel
 
-from controller.api.access import Anyone, Visit, lookup
+from controller.api.access import Anyone
 from controller.api.inputs import Registration
 from controller.api.route import Route
 from controller.api.tokens import AGENT, hash_token, new_token
@@ -54,14 +54,9 @@ def register(
         )
     visit.charge.forgive()
     response.headers["Location"] = f"{router.prefix}/status/{machine.uuid}"
-    # Without the old token a known machine waits, although it is approved itself (T38).
-    status = machine.status
-    with visit.store.read() as reading:
-        if status == "approved" and reading.principal(hash_token(token), visit.as_of) is None:
-            status = "pending"
     return Registered(
         uuid=machine.uuid,
-        status=status,
+        status=machine.status,
         agent_token=token,
         poll_interval_seconds=visit.services.poll_interval_seconds,
     )
@@ -72,19 +67,16 @@ def registration_status(
     uuid: str, visit: Anyone, x_registration_token: Secret = None
 ) -> RegistrationStatus:
     """Whether a machine is approved; for itself, by its token, or for a person."""
-    with visit.store.read() as reading:
-        _require_interest(visit, uuid, x_registration_token)
-        machine = reading.machine(uuid)
-    if machine is None:
-        raise unknown_machine(uuid)
-    return RegistrationStatus(uuid=machine.uuid, status=machine.status)
-
-
-def _require_interest(visit: Visit, uuid: str, registration_token: str | None) -> None:
-    hash_ = hash_token(registration_token) if registration_token else visit.charge.token_hash
-    principal = lookup(visit.store, hash_, visit.as_of) if hash_ else None
-    if principal is None or hash_ is None:
+    hash_ = hash_token(x_registration_token) if x_registration_token else visit.charge.token_hash
+    if hash_ is None:
         raise UnauthenticatedError("send the machine's own token as X-Registration-Token")
-    visit.charge.recognise(hash_, principal)
-    if principal.role is None and principal.machine_uuid != uuid:
+    with visit.store.read() as reading:
+        claim = reading.registration(hash_)
+        person = None if claim else reading.principal(hash_, visit.as_of)
+        machine = reading.machine(uuid)
+    if claim is None and person is None:
+        raise UnauthenticatedError("the token is unknown, expired or revoked; enrol again")
+    visit.charge.forgive()
+    if machine is None or (claim is not None and claim[0] != uuid):
         raise unknown_machine(uuid)
+    return RegistrationStatus(uuid=uuid, status=claim[1] if claim else machine.status)

@@ -36,9 +36,7 @@ def daily_trend(call: Viewer, days: Days = 30) -> Trend:
 
 
 @router.get("/stats/top-failing")
-def most_failing(
-    call: Viewer, limit: Annotated[int, Query(ge=1, le=100)] = 10
-) -> TopFailing:
+def most_failing(call: Viewer, limit: Annotated[int, Query(ge=1, le=100)] = 10) -> TopFailing:
     """Checks that fail on most machines."""
     with call.read() as reading:
         return top_failing(reading, call.as_of, limit)

@@ -65,9 +65,7 @@ def score(uuid: str, call: ViewerOrSelf) -> MachineScore:
 
 
 @router.get("/history/agent/{uuid}")
-def history(
-    uuid: str, call: ViewerOrSelf, days: Days = 30, policy_id: PolicyId = None
-) -> History:
+def history(uuid: str, call: ViewerOrSelf, days: Days = 30, policy_id: PolicyId = None) -> History:
     """How a machine's score moved, and why; oldest first."""
     with call.read() as reading:
         return machine_history(reading, uuid, call.as_of, days, policy_id)

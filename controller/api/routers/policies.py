@@ -80,9 +80,7 @@ def read_policy(id: str, call: Viewer) -> PolicyView:
 
 
 @router.put("/{id}")
-def change_policy(
-    id: str, call: Manager, body: JsonObject, if_match: IfMatch = None
-) -> PolicyView:
+def change_policy(id: str, call: Manager, body: JsonObject, if_match: IfMatch = None) -> PolicyView:
     """Change the fields given; lists and maps replace, null restores the default."""
     return change_object(call, POLICIES, id, body, if_match)
 
@@ -95,12 +93,11 @@ def delete_policy(id: str, call: Manager, if_match: IfMatch = None) -> None:
 
 @router.post("/{id}/execute", status_code=202)
 def execute_policy(
-    id: str, call: Technician, body: Annotated[Execution, Body()] = Execution()
+    id: str, call: Technician, body: Annotated[Execution | None, Body()] = None
 ) -> Executed:
     """Have the machines evaluate now, instead of when it is due."""
     with call.store.write() as writing:
         existing(writing.in_force().policies, "policy", id)
-        count = writing.request_execution(
-            id, body.agent_uuids, actor=call.actor, as_of=call.as_of
-        )
+        uuids = body.agent_uuids if body else None
+        count = writing.request_execution(id, uuids, actor=call.actor, as_of=call.as_of)
     return Executed(policy_id=id, agents=count)

@@ -1,0 +1,81 @@
+"""The application: routers behind one gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.routing import Route as PlainRoute
+from starlette.types import ASGIApp
+
+from controller.api import errors, openapi, report_route
+from controller.api.gate import Gate, GateKeeper
+from controller.api.routers import (
+    agents,
+    checks,
+    credentials,
+    enrollment,
+    exceptions,
+    fleet,
+    gitops,
+    machine,
+    policies,
+    service,
+    work,
+)
+from controller.api.services import Services
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    policies.router,
+    checks.router,
+    exceptions.router,
+    machine.router,
+    fleet.router,
+    agents.router,
+    work.router,
+    enrollment.router,
+    credentials.router,
+    gitops.router,
+    service.router,
+)
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    services: Services, *, lifespan: Lifespan | None = None, fallback: ASGIApp | None = None
+) -> FastAPI:
+    """Put the API together.
+
+    Args:
+        services: What the handlers use.
+        lifespan: What starts and stops around it: intake, reconcilers, schedule.
+        fallback: Who answers paths that are not the API's, such as the dashboard.
+    """
+    app = FastAPI(
+        title="Gitward",
+        version=services.version,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(GateKeeper, gate=Gate(services), fallback=fallback)
+    # First, since it is asked for most.
+    app.router.routes.append(
+        PlainRoute(report_route.PATH, report_route.ReportRoute(), methods=["POST"])
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    errors.install(app)
+    document: dict[str, Any] = {}
+
+    def described() -> dict[str, Any]:
+        if not document:
+            document.update(openapi.describe(app, ROUTERS))
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,143 @@
+"""``POST /results``, the busiest route: plain ASGI, so that a report costs no more than it must.
+
+The token is recognised from memory; whether it still holds, the store decides in the transaction that
+writes the report. Nothing here touches the store on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, cast
+
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from typing_extensions import TypedDict
+
+from controller.api.access import Access, identify
+from controller.api.errors import RequestError, respond
+from controller.api.gate import CHARGE_KEY, GATE_KEY, ROUTE_KEY, Charge, Gate
+from controller.api.request_body import read_bounded, require_encoding, require_json, unpack
+from controller.errors import (
+    ControllerError,
+    OverloadedError,
+    StoreUnavailableError,
+    UnauthenticatedError,
+)
+from controller.intake.wire import MAX_BYTES, parse_report
+from controller.model.report import Report
+from controller.model.terms import RiskLevel
+from controller.scoring.score import percent
+from controller.store.interface import Receipt, Submission
+
+PATH: Final = "/api/v1/compliance/results"
+ACCESS: Final = Access(agent=True)
+_LARGE: Final = 64 * 1024
+"""From this size on, reading the JSON is work for another thread."""
+
+
+class ReceiptScore(TypedDict):
+    """The machine's overall score after the report."""
+
+    score: float | None
+    risk_level: RiskLevel
+    compliant: bool | None
+
+
+class ReceiptBody(TypedDict):
+    """What became of a report."""
+
+    report_id: str
+    accepted: int
+    changed: int
+    duplicate: bool
+    superseded: bool
+    unknown_checks: tuple[str, ...]
+    outdated_checks: tuple[str, ...]
+    score: ReceiptScore
+
+
+RECEIPT: Final[TypeAdapter[ReceiptBody]] = TypeAdapter(ReceiptBody)
+
+
+class ReportRoute:
+    """The ASGI application behind the path."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[ROUTE_KEY] = PATH
+        gate: Gate = scope[GATE_KEY]
+        try:
+            receipt = await _take(gate, scope[CHARGE_KEY], Request(scope, receive))
+        except (ControllerError, RequestError) as error:
+            gate.metrics.reports.labels(_word(error)).inc()
+            response: Response = respond(error)
+        else:
+            gate.metrics.reports.labels(_result(receipt)).inc()
+            response = Response(_body(receipt), media_type="application/json")
+        await response(scope, receive, send)
+
+
+async def _take(gate: Gate, charge: Charge, request: Request) -> Receipt:
+    uuid, token_hash = await _sender(gate, charge)
+    zipped = require_encoding(request, allow_gzip=True)
+    require_json(request)
+    body = await read_bounded(request, MAX_BYTES, gate.services.limits.body_seconds)
+    report = await _parse(body, zipped)
+    submission = Submission(uuid, token_hash, report, gate.services.clock())
+    try:
+        return await gate.services.intake.submit(submission)
+    except UnauthenticatedError:
+        charge.disown()
+        raise
+
+
+async def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
+    """The machine that a token was seen to belong to; looked up once, then remembered."""
+    if charge.known is None or charge.known.machine_uuid is None or charge.token_hash is None:
+        principal = await identify(gate, charge, gate.services.clock())
+        ACCESS.check(principal, {})
+        return principal.machine_uuid or "", principal.token_hash
+    return charge.known.machine_uuid, charge.token_hash
+
+
+async def _parse(body: bytes, zipped: bool) -> Report:
+    def read() -> Report:
+        return parse_report(unpack(body, MAX_BYTES) if zipped else body)
+
+    return await asyncio.to_thread(read) if zipped or len(body) > _LARGE else read()
+
+
+def _body(receipt: Receipt) -> bytes:
+    return RECEIPT.dump_json(
+        {
+            "report_id": receipt.report_id,
+            "accepted": receipt.accepted,
+            "changed": receipt.changed,
+            "duplicate": receipt.duplicate,
+            "superseded": receipt.superseded,
+            "unknown_checks": receipt.unknown_checks,
+            "outdated_checks": receipt.outdated_checks,
+            "score": {
+                "score": percent(receipt.hundredths),
+                "risk_level": cast("RiskLevel", receipt.risk),
+                "compliant": receipt.compliant,
+            },
+        }
+    )
+
+
+def _result(receipt: Receipt) -> str:
+    if receipt.duplicate:
+        return "duplicate"
+    return "superseded" if receipt.superseded else "accepted"
+
+
+def _word(error: ControllerError | RequestError) -> str:
+    match error:
+        case OverloadedError() | StoreUnavailableError():
+            return "unavailable"
+        case UnauthenticatedError():
+            return "unauthenticated"
+        case _:
+            return "rejected"

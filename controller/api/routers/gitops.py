@@ -1,0 +1,117 @@
+"""Sources, revisions and events; and what a person may tell a source to do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel
+
+from controller.api.access import Admin, Call, Viewer
+from controller.api.inputs import Confirmation, SourceChoice, Suspension
+from controller.api.listing import Listing, PageOf, envelope
+from controller.api.route import Route
+from controller.errors import NotFoundError
+from controller.model.source import RevisionRecord, SourceStatus
+from controller.reconcile import operations
+from controller.store.interface import AuditEntry, Event
+
+router = APIRouter(prefix="/api/v1/gitops", tags=["gitops"], route_class=Route)
+
+
+class Status(BaseModel):
+    """Every source with what is known about it."""
+
+    sources: tuple[SourceStatus, ...]
+
+
+class Requested(BaseModel):
+    """A pass that was asked for: done once the source's ``handled_request`` reaches the token."""
+
+    source: str
+    request_token: int
+
+
+@router.get("/status")
+def status(call: Viewer) -> Status:
+    """What each source observed, attempted and applied, and what is wrong."""
+    with call.read() as reading:
+        return Status(sources=tuple(reading.sources()))
+
+
+@router.get("/revisions")
+def revisions(call: Viewer, paging: PageOf) -> Listing[RevisionRecord]:
+    """Every revision that was tried, newest first."""
+    with call.read() as reading:
+        page = reading.revisions(paging.stored_page, paging.per_page)
+    return envelope(page.items, page.total, paging)
+
+
+@router.get("/revisions/{sha}")
+def revision(sha: str, call: Viewer) -> RevisionRecord:
+    """One revision, by its full commit."""
+    with call.read() as reading:
+        found = reading.revision(sha)
+    if found is None:
+        raise NotFoundError(f"no revision {sha[:64]!r} was tried here")
+    return found
+
+
+@router.get("/events")
+def events(call: Viewer, paging: PageOf) -> Listing[Event]:
+    """What happened to objects, newest first."""
+    with call.read() as reading:
+        page = reading.events(paging.stored_page, paging.per_page)
+    return envelope(page.items, page.total, paging)
+
+
+@router.get("/audit")
+def audit(call: Admin, paging: PageOf) -> Listing[AuditEntry]:
+    """Who did what, newest first; each entry is chained to the one before it."""
+    with call.read() as reading:
+        page = reading.audit(paging.stored_page, paging.per_page)
+    return envelope(page.items, page.total, paging)
+
+
+@router.post("/reconcile", status_code=202)
+def reconcile(call: Admin, body: Annotated[SourceChoice | None, Body()] = None) -> Requested:
+    """Ask for a pass now. It goes past no guard."""
+    name = _named(call, body.source if body else None)
+    token = operations.request(call.store, name, call.actor, call.as_of)
+    call.services.wake(name)
+    return Requested(source=name, request_token=token)
+
+
+@router.post("/confirm")
+def confirm(call: Admin, body: Confirmation) -> SourceStatus:
+    """Release the held plan that has this digest, and no other."""
+    status = operations.confirm(call.store, body.source, body.digest, call.actor, call.as_of)
+    call.services.wake(status.name)
+    return status
+
+
+@router.post("/suspend")
+def suspend(call: Admin, body: Suspension) -> SourceStatus:
+    """Stop taking revisions; what is in force stays."""
+    return operations.suspend(
+        call.store, body.source, body.reason, body.until, call.actor, call.as_of
+    )
+
+
+@router.post("/resume")
+def resume(call: Admin, body: Annotated[SourceChoice | None, Body()] = None) -> SourceStatus:
+    """Take revisions again, at once."""
+    chosen = body.source if body else None
+    status = operations.resume(call.store, chosen, call.actor, call.as_of)
+    call.services.wake(status.name)
+    return status
+
+
+def _named(call: Call, name: str | None) -> str:
+    if name is not None:
+        return name
+    with call.store.read() as reading:
+        names = [source.name for source in reading.sources()]
+    if len(names) != 1:
+        raise NotFoundError(f"name the source; there are: {', '.join(names) or 'none'}")
+    return names[0]
