@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     held = held_reason(made, base)
     body = plan_body(made, base, head, base_revision=base_name, head_revision=head_name, held=held)
     print(
-        json.dumps(body, indent=2, ensure_ascii=False)
+        json.dumps(body, indent=2)
         if options.format == "json"
         else plan_text(body)
     )
