@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import ipaddress
+import ssl
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -80,7 +81,8 @@ class Client:
             self._http = httpx.Client(
                 base_url=f"{self.server}/api/v1",
                 timeout=_STEP_SECONDS,
-                verify=str(ca_file) if ca_file else True,
+                # The machine's own trust store, unless a file is named.
+                verify=ssl.create_default_context(cafile=ca_file),
                 trust_env=not loopback,  # a proxy is no way to this machine itself
                 headers={"User-Agent": f"gitward-agent/{__version__}"},
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -85,3 +85,22 @@ def save(folder: Path, identity: Identity) -> None:
         file.flush()
         os.fsync(descriptor)
     unfinished.replace(folder / _FILE)
+
+
+def follow(folder: Path, server: str) -> Identity | None:
+    """Take an identity along to the controller's new address; for the controller's own agent alone.
+
+    Only the program that holds both sides may say that the address is still the same controller.
+    """
+    path = folder / _FILE
+    try:
+        identity = replace(Identity(**json.loads(path.read_text())), server=server)
+    except (OSError, ValueError, TypeError):
+        return None
+    save(folder, identity)
+    return identity
+
+
+def forget(folder: Path) -> None:
+    """Drop an identity that its controller does not know any more."""
+    (folder / _FILE).unlink(missing_ok=True)

@@ -25,12 +25,8 @@ PLACES: Final = (
 )
 _MOST_OUTPUT: Final = 8 * 1024 * 1024
 _SLICE_SECONDS: Final = 0.5
-_ARGUMENTS: Final = (
-    "--json",
-    "--disable_events",
-    "--disable_extensions",
-    "--config_path=/dev/null",
-)
+_ARGUMENTS: Final = ("--json", "--disable_extensions")
+_COMPLAINT: Final = re.compile(r"^Error:", re.MULTILINE)
 _LITERALS: Final = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _STARTS: Final = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
 _REACHING: Final = re.compile(
@@ -98,13 +94,13 @@ def run_query(
             stderr=complaints,
             start_new_session=True,
             cwd="/",
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"},
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": os.environ.get("HOME", "/root")},
         )
         _await(process, output.fileno(), seconds, stopped)
         output.seek(0)
         complaints.seek(0)
         said = complaints.read(2000).decode(errors="replace").strip()
-        if process.returncode != 0 or "Error:" in said:
+        if process.returncode != 0 or _COMPLAINT.search(said):
             raise QueryFailedError(f"osqueryi failed: {said[:500] or 'it gave no reason'}")
         return _parsed(output.read(_MOST_OUTPUT))
 

@@ -7,6 +7,7 @@ import os
 import sys
 
 import structlog
+from structlog.typing import Processor
 
 
 def log_to_stderr() -> None:
@@ -18,14 +19,14 @@ def log_to_stderr() -> None:
     default = "WARNING" if sys.stderr.isatty() else "INFO"
     level = logging.getLevelName(os.environ.get("GITWARD_LOG_LEVEL", default).upper())
     level = level if isinstance(level, int) else logging.INFO
-    shared = [
+    shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
     as_json = os.environ.get("GITWARD_LOG_FORMAT") == "json"
-    renderer = (
+    renderer: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=True)
         if as_json
         else structlog.processors.LogfmtRenderer(bool_as_flag=False)

@@ -75,6 +75,8 @@ def _guarded(name: str, arguments: list[str]) -> int:
 
     from controller.errors import ControllerError, UsageError
 
+    # Plugins would run foreign code inside validation, and looking for them slows every start.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     module = import_module(f"controller.cli.{COMMANDS[name][0]}")
     parser = argparse.ArgumentParser(prog=f"gitward {name}", description=COMMANDS[name][1])
     module.configure(parser)

@@ -23,6 +23,7 @@ class Narrator:
         self._controller: Controller | None = None
         self._address = ""
         self._uuid: str | None = None
+        self._shown = False
 
     def ready(self, controller: Controller, address: str) -> None:
         """The controller listens: begin with the local agent where one is wanted."""
@@ -130,5 +131,3 @@ class Narrator:
             if first:
                 self._shown = True
                 show(controller.store, identity.uuid, controller.clock(), self._address)
-
-    _shown = False

@@ -17,6 +17,11 @@ KINDS: Final[dict[str, tuple[type[Document], str]]] = {
 }
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
+_DATE_OR_TIME: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$"
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -42,6 +47,7 @@ def schema(kind: str) -> dict[str, Any]:
     if default is not None:
         described["required"].remove(default)
     _accept_aliases(described)
+    _accept_dates(described)
     return {"$schema": _DIALECT} | described | {"title": title}
 
 
@@ -53,3 +59,16 @@ def _accept_aliases(described: dict[str, Any]) -> None:
     if check is not None:
         operator = check["properties"]["comparison_operator"]
         operator["enum"] = [*operator["enum"], *OPERATOR_ALIASES]
+
+
+def _accept_dates(described: object) -> None:
+    """A date alone is a time here too, which the format ``date-time`` does not allow."""
+    if isinstance(described, dict):
+        if described.get("format") == "date-time":
+            del described["format"]
+            described["pattern"] = _DATE_OR_TIME
+        for part in described.values():
+            _accept_dates(part)
+    elif isinstance(described, list):
+        for part in described:
+            _accept_dates(part)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar, overload
 
 from controller.config.codes import CODES
 from controller.config.finding import Finding
@@ -30,6 +30,22 @@ _ENDED: Final = frozenset({"GW404", "GW405"})
 _DASHES: Final = re.compile(r"[^a-z0-9]+")
 
 
+@overload
+def document_from_body(
+    kind: Literal["policy"], body: Mapping[str, object], *, base: AnyDocument | None = None
+) -> Policy: ...
+@overload
+def document_from_body(
+    kind: Literal["check"], body: Mapping[str, object], *, base: AnyDocument | None = None
+) -> Check: ...
+@overload
+def document_from_body(
+    kind: Literal["exception"], body: Mapping[str, object], *, base: AnyDocument | None = None
+) -> Waiver: ...
+@overload
+def document_from_body(
+    kind: Kind, body: Mapping[str, object], *, base: AnyDocument | None = None
+) -> AnyDocument: ...
 def document_from_body(
     kind: Kind, body: Mapping[str, object], *, base: AnyDocument | None = None
 ) -> AnyDocument:

@@ -17,7 +17,7 @@ from controller.config.nodes import Node, Path
 from controller.config.rules import checks as check_rules
 from controller.config.rules import policies as policy_rules
 from controller.config.rules import waivers as waiver_rules
-from controller.config.shape import D, build
+from controller.config.shape import MOST_FINDINGS, D, build
 from controller.model.configuration import D_co, Declared, Place
 from controller.model.documents import (
     AnyDocument,
@@ -152,6 +152,8 @@ class _Reader:
     claims: list[Claim] = field(default_factory=list)
     settings: RepositorySettings | None = None
     documents: int = 0
+    refused: int = 0
+    """How many findings about shape there are; all of them are errors."""
 
     def content(self) -> FileContent:
         return FileContent(
@@ -252,7 +254,10 @@ class _Reader:
             found, taken = node.nearest(path)
             return found.raw if taken == len(path) and found.raw is not None else str(value)
 
+        if self.refused >= MOST_FINDINGS:
+            return None  # the file is refused already, at length
         document, findings = build(model, raw, spell)
+        self.refused += len(findings)
         for finding in findings:
             if not _already_told(node, finding):
                 self.problems.append(located(finding, self.path, node, prefix))

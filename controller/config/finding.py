@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from controller.config.codes import CODES
@@ -30,7 +29,8 @@ def located(finding: Finding, path: str, node: Node, prefix: Path = ()) -> Probl
     """
     found, taken = node.nearest(finding.field)
     line, column = found.line, found.column
-    if taken < len(finding.field) and found.key is not None:
+    of_key = finding.code == "GW201" or taken < len(finding.field)
+    if of_key and found.key is not None:
         line, column, _ = found.key
     return problem(
         finding.code, path, line, column, dotted(prefix + finding.field), finding.message
@@ -45,5 +45,7 @@ def problem(code: str, path: str, line: int, column: int, field: str, message: s
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean "weight"?``, or nothing when nothing comes close."""
+    from difflib import get_close_matches  # only needed once something is wrong
+
     close = get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f'; did you mean "{close[0]}"?' if close else ""

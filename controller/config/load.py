@@ -78,7 +78,7 @@ def assemble(
 ) -> Loaded:
     """Judge the contents of all files together; the arguments are those of ``load``."""
     ordered = sorted(contents, key=lambda content: content.path)
-    problems: list[Problem] = [found for content in ordered for found in content.problems]
+    problems: list[Problem] = [p for content in ordered for p in content.problems]
     problems += _alike_paths(ordered)
     policies = [found for content in ordered for found in content.policies]
     checks = [found for content in ordered for found in content.checks]
@@ -93,8 +93,11 @@ def assemble(
     selected = Selected(_documents(configuration.policies), base)
     problems += _references(policies, exceptions, selected, ordered)
     problems += _reviews(exceptions, settings, as_of, first_applied or _NO_TIMES)
-    by_id = {found.document.id: found for found in reversed(exceptions)}
-    for waiver_id, finding in waiver_references.twins((f.document for f in by_id.values()), as_of):
+    by_id: dict[str, Found[Waiver]] = {}
+    for found in exceptions:
+        by_id.setdefault(found.document.id, found)
+    distinct = [found.document for found in by_id.values()]
+    for waiver_id, finding in waiver_references.twins(distinct, as_of):
         problems.append(by_id[waiver_id].locate(finding))
     return Loaded(configuration, tuple(sorted(set(problems))))
 

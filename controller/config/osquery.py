@@ -223,11 +223,16 @@ def _translate(
         if "prohibited" in message or "not authorized" in message:
             return QueryProblem("GW237", f"a query only reads osquery's tables: {message}")
         return QueryProblem("GW230", f"does not compile: {message}")
-    what, name = missing.group(1), missing.group(2).rpartition(".")[2].lower()
+    what, whole = missing.group(1), missing.group(2)
+    for token in found:
+        if what == "column" and token.kind == "double" and token.value == whole.lower():
+            message = f"\"{whole}\" is no column; write text in single quotes: '{whole}'"
+            return QueryProblem("GW238", message)
+    name = whole.rpartition(".")[2].lower()
     if what == "table":
         return _missing_table(name, platform)
     if what == "column":
-        return _missing_column(name, found, named, platform)
+        return _missing_column(name, named, platform)
     return QueryProblem("GW230", f"does not compile: osquery has no function {name!r}")
 
 
@@ -242,12 +247,7 @@ def _missing_table(name: str, platform: Platform) -> QueryProblem:
     return QueryProblem("GW233", message + "correct the platforms or split the check")
 
 
-def _missing_column(
-    name: str, found: list[Token], named: list[str], platform: Platform
-) -> QueryProblem:
-    if any(token.kind == "double" and token.value == name for token in found):
-        message = f"\"{name}\" is no column; write text in single quotes: '{name}'"
-        return QueryProblem("GW238", message)
+def _missing_column(name: str, named: list[str], platform: Platform) -> QueryProblem:
     for table in named:
         entry = tables()[table]
         if name in entry.columns:

@@ -28,7 +28,11 @@ from controller.config.scalars import RefusedScalarError, resolve
 from controller.config.text_guard import decode, place_of
 from controller.model.problem import Problem
 
-_Parser: Any = getattr(yaml, "CParser", None) or yaml.SafeLoader
+_Parser: Any
+try:
+    from yaml.cyaml import CParser as _Parser  # type: ignore[attr-defined] # the stubs hide it
+except ImportError:  # PyYAML without libyaml: the same events, several times slower
+    _Parser = yaml.SafeLoader
 
 MAX_DEPTH: Final = 32
 MAX_DOCUMENTS: Final = 1_000

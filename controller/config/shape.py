@@ -21,6 +21,9 @@ from controller.model.documents import (
 )
 from controller.model.terms import OPERATOR_ALIASES, OPERATORS
 
+MOST_FINDINGS: Final = 100
+"""Told about one document; nobody reads more, and each takes time to word."""
+
 D = TypeVar("D", bound=Document)
 
 _FORMS: Final = {
@@ -63,7 +66,7 @@ def build(
         return model.model_validate(raw), []
     except ValidationError as error:
         findings: dict[Path, Finding] = {}
-        for entry in error.errors(include_url=False):
+        for entry in error.errors(include_url=False)[:MOST_FINDINGS]:
             for finding in _explain(model, raw, entry, spell):
                 findings.setdefault(finding.field, finding)
         return None, list(findings.values())

@@ -68,7 +68,7 @@ def plan(
     for (kind, id_), managed in current.items():
         if managed.manager == manager and id_ not in head.of_kind(kind):
             operations.append(_deletion(kind, managed, as_of))
-    operations = sorted(_with_hints(operations, current), key=_order)
+    operations = list(_with_hints(sorted(operations, key=_order), current))
     changed = differences(settings or RepositorySettings(), head.settings)
     return Plan(tuple(operations), digest(operations, changed), changed)
 

@@ -38,7 +38,8 @@ def summarize(
     """
     handled = max(previous.handled_request, request)
     if ending.kind == "suspended":
-        return replace(previous, handled_request=handled)
+        paused = replace(previous, handled_request=handled, unfinished_attempts=0)
+        return with_conditions(paused, as_of, {"Reconciling": None})
     status = replace(
         previous,
         handled_request=handled,

@@ -104,6 +104,11 @@ def looks_damaged(stderr: str) -> bool:
     return _DAMAGED.search(stderr) is not None
 
 
+def blames_remote(stderr: str) -> bool:
+    """Whether git's complaint is about the other side, so that the mirror need not be looked through."""
+    return _REMOTE.search(stderr) is not None
+
+
 def failure(what: str, stderr: str, secrets: Sequence[str] = ()) -> SourceError:
     """Return the error for a git process that failed.
 

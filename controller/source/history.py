@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -12,6 +13,8 @@ FORMAT: Final = "--format=tformat:%H%x00%an%x00%ae%x00%ct%x00%s%x00%(trailers:on
 """With ``-z``: six fields a commit, each ended by NUL, which no field can hold."""
 
 _FIELDS: Final = 6
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _LONGEST: Final = 1000
 _MOST_TRAILERS: Final = 50
 
@@ -49,12 +52,10 @@ def _plain(text: str) -> str:
 
 
 def _instant(seconds: str) -> datetime:
-    """Whoever commits chooses the date; one outside the calendar becomes its nearest end."""
+    """Whoever commits chooses the date; one outside the calendar becomes its nearer end."""
+    if re.fullmatch(r"-?[0-9]{1,30}", seconds) is None:
+        return datetime.fromtimestamp(0, UTC)
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (OverflowError, OSError, ValueError):
-        return (
-            datetime.fromtimestamp(0, UTC)
-            if not seconds.strip("0-")
-            else datetime.max.replace(tzinfo=UTC)
-        )
+        return _FIRST if seconds.startswith("-") else _LAST

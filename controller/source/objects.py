@@ -17,8 +17,7 @@ from controller.source.git import Finished, Git
 from controller.source.interface import Snapshot, TreeFile, Wanted
 from controller.source.limits import Limits
 
-_EMPTY_HISTORY_BYTES: Final = 32 * 1024 * 1024
-_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Known to git without being stored."""
 _HEADER_BYTES: Final = 128
 _HISTORY_BYTES: Final = 32 * 1024 * 1024

@@ -11,7 +11,8 @@ from typing import Final
 from controller.source.git_folder import GitFolder
 
 _MAX_FOLDERS: Final = 500
-_RETRY_SECONDS: Final = 5.0
+_LIST_AGAIN_MS: Final = 1000
+_RETRY_SECONDS: Final = 1.0
 _NAMES: Final = frozenset({"HEAD", "packed-refs"})
 
 
@@ -24,11 +25,11 @@ def watch_refs(folder: GitFolder, stop: threading.Event) -> Iterator[None]:
             not name.endswith(".lock") and (f"{os.sep}refs{os.sep}" in path or "reftable" in path)
         )
 
-    def folders() -> list[Path]:
-        found = [folder.git_dir, folder.common]
+    def folders() -> set[Path]:
+        found = {folder.git_dir, folder.common}
         for below in (folder.common / "refs", folder.git_dir / "refs", folder.common / "reftable"):
             for place, _, _ in os.walk(below):
-                found.append(Path(place))
+                found.add(Path(place))
                 if len(found) >= _MAX_FOLDERS:
                     return found
         return found
@@ -40,11 +41,11 @@ def watch_tree(
     root: Path, concerns: Callable[[str], bool], stop: threading.Event
 ) -> Iterator[None]:
     """Yield when a file that concerns the caller may have changed anywhere below ``root``."""
-    return _watch(lambda: [root], concerns, stop, recursive=True)
+    return _watch(lambda: {root}, concerns, stop, recursive=True)
 
 
 def _watch(
-    folders: Callable[[], list[Path]],
+    folders: Callable[[], set[Path]],
     concerns: Callable[[str], bool],
     stop: threading.Event,
     *,
@@ -59,7 +60,7 @@ def _watch(
 
 
 def _changes(
-    folders: Callable[[], list[Path]],
+    folders: Callable[[], set[Path]],
     concerns: Callable[[str], bool],
     stop: threading.Event,
     *,
@@ -68,9 +69,7 @@ def _changes(
     # Imported late: only ``serve`` watches.
     from watchfiles import watch
 
-    watched = list(dict.fromkeys(path for path in folders() if path.is_dir()))
-    if not watched:
-        raise FileNotFoundError("nothing to watch")
+    watched = folders()
     for changes in watch(
         *watched,
         watch_filter=None,
@@ -78,10 +77,14 @@ def _changes(
         debounce=100,
         step=20,
         recursive=recursive,
+        # A folder made between listing and watching would go unseen: so it is listed again.
+        rust_timeout=_LIST_AGAIN_MS,
+        yield_on_timeout=True,
         raise_interrupt=False,
         ignore_permission_denied=True,
     ):
-        if any(concerns(path) for _, path in changes):
+        moved = not recursive and folders() != watched
+        if moved or any(concerns(path) for _, path in changes):
             yield None
-        if not recursive and folders() != watched:
+        if moved:
             return  # folders came or went: start anew with the right ones

@@ -65,28 +65,26 @@ def policy(name: str = "Laptops", **fields: object) -> str:
 
 
 def catalog(*ids: str, **fields: object) -> str:
-    checks = "".join(
-        "  - "
-        + _yaml(
-            {
-                "id": id_,
-                "title": f"Title of {id_}",
-                "category": "firewall",
-                "severity": "low",
-                "cis_level": "level_1",
-                "platforms": "[linux]",
-                "description": "Why it matters.",
-                "query": "SELECT username AS state FROM users",
-                "comparison_operator": "exists",
-                **fields,
-            }
-        )
-        .replace("\n", "\n    ")
-        .rstrip()
-        + "\n"
-        for id_ in ids
-    )
+    checks = "".join(f"  - {_check(id_, fields)}\n" for id_ in ids)
     return f"catalog: base\ntitle: Base\nchecks:\n{checks}"
+
+
+def _check(id_: str, fields: Mapping[str, object]) -> str:
+    text = _yaml(
+        {
+            "id": id_,
+            "title": f"Title of {id_}",
+            "category": "firewall",
+            "severity": "low",
+            "cis_level": "level_1",
+            "platforms": "[linux]",
+            "description": "Why it matters.",
+            "query": "SELECT username AS state FROM users",
+            "comparison_operator": "exists",
+            **fields,
+        }
+    )
+    return text.rstrip().replace("\n", "\n    ")
 
 
 def exception(check_id: str, expires: str = "2026-12-31", **fields: object) -> str:

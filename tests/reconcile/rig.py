@@ -40,13 +40,13 @@ class Counting:
         self.calls: Counter[str] = Counter()
         self.blobs = 0
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         value = getattr(self._source, name)
         if callable(value):
             self.calls[name] += 1
         return value
 
-    def read(self, files: Any) -> dict[str, bytes]:  # noqa: ANN401
+    def read(self, files: Any) -> dict[str, bytes]:
         self.blobs += len(files)
         return self._source.read(files)
 
@@ -75,7 +75,7 @@ class Rig:
         )
         self._opened.append(source)
         self.source = Counting(source)
-        self.reconciler = Reconciler(self.source, self.store, clock=self.clock)  # type: ignore[arg-type]
+        self.reconciler = Reconciler(self.source, self.store, clock=self.clock)
 
     def commit(self, files: dict[str, str | None], message: str = "change") -> str:
         return self.repository.commit(files, message)

@@ -35,7 +35,7 @@ def source_of(tmp_path: Path, no_child_left: None) -> Iterator[Callable[..., Git
     made: list[GitSource] = []
 
     def make(address: str, **settings: Any) -> GitSource:
-        given = {
+        given: dict[str, Any] = {
             "name": "main",
             "ref": "main",
             "path": "",

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,7 +50,7 @@ def _handler(server: GitHttp) -> type[BaseHTTPRequestHandler]:
                 return
             self._backend(body)
 
-        do_GET = do_POST = _serve
+        do_GET = do_POST = _serve  # noqa: N815 - the names that the server calls
 
         def _backend(self, body: bytes) -> None:
             path, _, query = self.path.partition("?")
@@ -114,55 +114,51 @@ class Proxy:
     target: int
     port: int = 0
     cut_after: int | None = None
+    """Counted over all connections since ``passed`` was set to 0."""
     passed: int = 0
 
     def url(self, repository: str = "repo/.git") -> str:
         return f"http://127.0.0.1:{self.port}/{repository}"
 
+    def serve(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self.target)) as server:
+            sender = threading.Thread(target=_pass_on, args=(client, server))
+            sender.start()
+            with suppress(OSError):
+                self._answer(client, server)
+            for end in (client, server):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+            sender.join()
+
+    def _answer(self, client: socket.socket, server: socket.socket) -> None:
+        while data := server.recv(4096):
+            room = len(data) + 1 if self.cut_after is None else self.cut_after - self.passed
+            self.passed += len(data)
+            client.sendall(data[: max(0, room)])
+            if len(data) >= room:
+                return
+
+
+def _pass_on(client: socket.socket, server: socket.socket) -> None:
+    with suppress(OSError):
+        while data := client.recv(65536):
+            server.sendall(data)
+
 
 @contextmanager
 def proxy(target: int) -> Iterator[Proxy]:
-    """A TCP proxy to a port of this machine; every connection counts towards the one cut."""
+    """A TCP proxy to a port of this machine."""
     listener = socket.create_server(("127.0.0.1", 0))
     state = Proxy(target, listener.getsockname()[1])
     threads: list[threading.Thread] = []
 
-    def up(client: socket.socket, server: socket.socket) -> None:
-        try:
-            while data := client.recv(65536):
-                server.sendall(data)
-        except OSError:
-            pass
-
-    def serve(client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", state.target)) as server:
-            sender = threading.Thread(target=up, args=(client, server))
-            sender.start()
-            try:
-                while data := server.recv(4096):
-                    room = None if state.cut_after is None else state.cut_after - state.passed
-                    state.passed += len(data)
-                    client.sendall(data if room is None else data[: max(0, room)])
-                    if room is not None and len(data) >= room:
-                        break
-            except OSError:
-                pass
-            for end in (client, server):
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-            sender.join()
-
     def accept() -> None:
-        while True:
-            try:
+        with suppress(OSError):
+            while True:
                 client, _ = listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=serve, args=(client,))
-            threads.append(thread)
-            thread.start()
+                threads.append(threading.Thread(target=state.serve, args=(client,)))
+                threads[-1].start()
 
     acceptor = threading.Thread(target=accept)
     acceptor.start()

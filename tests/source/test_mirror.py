@@ -76,7 +76,7 @@ def test_a_missing_root_is_an_error_and_not_an_empty_listing(repo, source_of, pa
         source.snapshot(sha)
 
 
-def test_the_remotes_own_branch_is_followed_for_HEAD(repo, source_of):
+def test_the_remotes_own_branch_is_followed_when_none_is_named(repo, source_of):
     repo.git("checkout", "--quiet", "-b", "trunk")
     sha = repo.commit({"policies/a.yaml": POLICY})
     source = source_of(str(repo.top), ref="HEAD")
@@ -118,7 +118,7 @@ def test_a_folder_that_is_no_repository_is_denied_and_a_file_refused(tmp_path, s
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("x")
 
-    with pytest.raises(AccessDeniedError, match="not a git repository|does not appear"):
+    with pytest.raises(AccessDeniedError, match=r"not a git repository|does not appear"):
         source_of(str(tmp_path / "empty")).head()
     with pytest.raises(SourceRefusedError, match="is a file"):
         source_of(str(tmp_path / "file"), name="file").head()
@@ -136,6 +136,16 @@ def test_history_between_two_revisions_is_newest_first(repo, source_of):
     assert source.changed_paths(old, new) == ("README.md", "policies/a.yaml", "policies/b.yaml")
     assert source.is_ancestor(old, new)
     assert not source.is_ancestor(new, old)
+
+
+def test_a_folder_that_was_not_there_before_has_changed_as_a_whole(repo, source_of):
+    old = repo.commit({"README.md": "x"})
+    new = repo.commit({"security/policies/a.yaml": "1", "README.md": "y"})
+    source = source_of(str(repo.top), path="security")
+    pull(source)
+
+    assert source.changed_paths(old, new) == ("policies/a.yaml",)
+    assert source.changed_paths(new, old) == ("policies/a.yaml",)
 
 
 @pytest.mark.parametrize("unrelated", [False, True])

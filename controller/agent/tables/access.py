@@ -9,11 +9,13 @@ from typing import Final
 
 from controller.agent.tables.accounts import passwd_entries
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 
 _DEEPEST: Final = 128
 """sudoers(5): files may be nested this deep."""
 _INCLUDE: Final = re.compile(r"[#@](include|includedir)\s+(.+)")
+_BY_NUMBER: Final = re.compile(r"#\d+[\s,]")
+"""A user by number: the one line that starts like a comment and is none."""
 _KEY: Final = re.compile(
     r"(?:(?P<options>.*?)\s+)??"
     r"(?P<algorithm>(?:sk-)?(?:ssh|ecdsa)-[\w@.-]+)\s+"
@@ -21,7 +23,7 @@ _KEY: Final = re.compile(
 )
 
 
-def _sudoers(system: System, _: Asked) -> Iterator[TableRow]:
+def _sudoers(system: System, _: Constraints) -> Iterator[TableRow]:
     yield from _sudoers_file(system, "/etc/sudoers", 1)
 
 
@@ -34,7 +36,7 @@ def _sudoers_file(system: System, path: str, depth: int) -> Iterator[TableRow]:
         include = _INCLUDE.match(line)
         if include:
             yield from _included(system, path, depth, include.group(1), include.group(2))
-        elif line and not line.startswith("#"):
+        elif line and (not line.startswith("#") or _BY_NUMBER.match(line)):
             header, *details = line.split()
             yield {"source": path, "header": header, "rule_details": " ".join(details)}
 
@@ -51,8 +53,8 @@ def _included(system: System, path: str, depth: int, kind: str, named: str) -> I
             yield from _sudoers_file(system, f"{target.rstrip('/')}/{name}", depth + 1)
 
 
-def _authorized_keys(system: System, asked: Asked) -> Iterator[TableRow]:
-    wanted = asked.number("uid")
+def _authorized_keys(system: System, fixed: Constraints) -> Iterator[TableRow]:
+    wanted = fixed.number("uid")
     for _name, uid, _gid, _description, directory, _shell in passwd_entries(system):
         if wanted is not None and wanted != uid:
             continue

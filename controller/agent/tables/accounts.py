@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 
 _HASH_ALGORITHM: Final = re.compile(r"\$(\w+)\$")
 _SHADOW_NUMBERS: Final = ("last_change", "min", "max", "warning", "inactive", "expire", "flag")
@@ -37,7 +37,7 @@ def _signed(number: int) -> int:
     return number - 2**32 if number >= 2**31 else number
 
 
-def _users(system: System, _: Asked) -> Iterator[TableRow]:
+def _users(system: System, _: Constraints) -> Iterator[TableRow]:
     for name, uid, gid, description, directory, shell in passwd_entries(system):
         yield {
             "uid": uid,
@@ -54,7 +54,7 @@ def _users(system: System, _: Asked) -> Iterator[TableRow]:
         }
 
 
-def _groups(system: System, _: Asked) -> Iterator[TableRow]:
+def _groups(system: System, _: Constraints) -> Iterator[TableRow]:
     for name, gid, _members in _group_entries(system):
         yield {
             "gid": gid,
@@ -64,19 +64,19 @@ def _groups(system: System, _: Asked) -> Iterator[TableRow]:
         }
 
 
-def _user_groups(system: System, asked: Asked) -> Iterator[TableRow]:
+def _user_groups(system: System, fixed: Constraints) -> Iterator[TableRow]:
     members: dict[str, list[int]] = {}
     for _name, gid, names in _group_entries(system):
         for member in names:
             members.setdefault(member, []).append(gid)
-    wanted = asked.number("uid")
+    wanted = fixed.number("uid")
     for name, uid, gid, *_ in passwd_entries(system):
         if wanted is None or wanted == uid:
             for number in dict.fromkeys([gid, *members.get(name, ())]):
                 yield {"uid": uid, "gid": number}
 
 
-def _shadow(system: System, _: Asked) -> Iterator[TableRow]:
+def _shadow(system: System, _: Constraints) -> Iterator[TableRow]:
     for line in system.lines("/etc/shadow"):
         fields = line.split(":")
         if len(fields) != 9:

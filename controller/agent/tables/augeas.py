@@ -18,7 +18,7 @@ from typing import Final
 from controller.agent.tables import lenses
 from controller.agent.tables.apt_conf import apt_conf
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 from controller.errors import TableUnreadableError
 
 _SSHD: Final = "/etc/ssh/sshd_config"
@@ -63,8 +63,8 @@ _BACKUP: Final = re.compile(r".*(~|\.(?:dpkg-\w+|rpm(?:new|save|orig)|bak|old|sw
 """What package managers and editors leave behind is no configuration."""
 
 
-def _augeas(system: System, asked: Asked) -> Iterator[TableRow]:
-    for path, lens in _wanted(system, asked).items():
+def _augeas(system: System, fixed: Constraints) -> Iterator[TableRow]:
+    for path, lens in _wanted(system, fixed).items():
         system.tick()
         text = system.read(path)
         if text is None:
@@ -87,8 +87,8 @@ def _flat(parent: str, nodes: list[lenses.Node]) -> Iterator[tuple[str, str, str
         yield from _flat(path, list(node.children))
 
 
-def _wanted(system: System, asked: Asked) -> dict[str, lenses.Lens]:
-    path, node = asked.equal.get("path"), asked.equal.get("node")
+def _wanted(system: System, fixed: Constraints) -> dict[str, lenses.Lens]:
+    path, node = fixed.equal.get("path"), fixed.equal.get("node")
     if path is not None:
         lens = _lens_for(system, path)
         if lens is None and system.read(path) is not None:
@@ -99,8 +99,8 @@ def _wanted(system: System, asked: Asked) -> dict[str, lenses.Lens]:
         parents = [place[: found.start()] for found in re.finditer(r"(?<=.)/|$", place)]
         pairs = ((parent, _lens_for(system, parent)) for parent in parents)
         return {parent: lens for parent, lens in pairs if lens}
-    prefix = _literal(asked.like.get("path", ""))
-    prefix = prefix or _literal(asked.like.get("node", "")).removeprefix("/files")
+    prefix = _literal(fixed.like.get("path", ""))
+    prefix = prefix or _literal(fixed.like.get("node", "")).removeprefix("/files")
     return {
         found: lens
         for found, lens in _known(system).items()

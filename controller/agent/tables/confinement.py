@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 from controller.errors import TableUnreadableError
 
 _APPARMOR: Final = "/sys/kernel/security/apparmor/policy"
@@ -23,7 +23,7 @@ _SELINUX_KEYS: Final = (
 _SELINUX_SCOPES: Final = ("booleans", "policy_capabilities", "initial_contexts")
 
 
-def _apparmor_profiles(system: System, _: Asked) -> Iterator[TableRow]:
+def _apparmor_profiles(system: System, _: Constraints) -> Iterator[TableRow]:
     enabled = (system.read(_APPARMOR_ENABLED) or "").strip() == "Y"
     if enabled and not system.exists(_APPARMOR):
         raise TableUnreadableError(
@@ -44,7 +44,7 @@ def _profiles(system: System, folder: str, depth: int) -> Iterator[TableRow]:
             yield from _profiles(system, f"{path}/profiles", depth + 1)
 
 
-def _selinux_settings(system: System, _: Asked) -> Iterator[TableRow]:
+def _selinux_settings(system: System, _: Constraints) -> Iterator[TableRow]:
     for key in _SELINUX_KEYS:
         if system.exists(f"{_SELINUX}/{key}"):
             yield {"scope": "global", "key": key, "value": _line(system, f"{_SELINUX}/{key}")}

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 
 _FOLDERS: Final = ("/etc/cron.d", "/var/at/tabs", "/var/spool/cron/crontabs", "/var/spool/cron")
 _ENVIRONMENT: Final = re.compile(r"[A-Za-z_]\w*\s*=")
 _TIMES: Final = ("minute", "hour", "day_of_month", "month", "day_of_week")
 
 
-def _crontab(system: System, _: Asked) -> Iterator[TableRow]:
+def _crontab(system: System, _: Constraints) -> Iterator[TableRow]:
     for path in _files(system):
         for line in system.lines(path):
             row = _entry(line)

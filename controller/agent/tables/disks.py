@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 
 _BLOCKS: Final = "/sys/class/block"
 _UDEV_NAMES: Final = {
@@ -24,7 +24,7 @@ _REMOTE: Final = ("nfs", "cifs", "smb", "fuse", "9p", "ceph", "afs", "autofs")
 """Asking these for their size may wait for a server that is gone."""
 
 
-def _mounts(system: System, _: Asked) -> Iterator[TableRow]:
+def _mounts(system: System, _: Constraints) -> Iterator[TableRow]:
     for line in system.lines("/proc/self/mounts"):
         device, path, type_, flags = (_unescaped(part) for part in line.split()[:4])
         yield {
@@ -68,7 +68,7 @@ def _sizes(system: System, path: str, type_: str) -> dict[str, int]:
     }
 
 
-def _block_devices(system: System, _: Asked) -> Iterator[TableRow]:
+def _block_devices(system: System, _: Constraints) -> Iterator[TableRow]:
     contents = _contents(system)
     for name in system.names(_BLOCKS):
         folder = f"{_BLOCKS}/{name}"
@@ -131,7 +131,7 @@ def _parent(system: System, name: str) -> str:
     return posixpath.basename(posixpath.dirname(target))
 
 
-def _disk_encryption(system: System, _: Asked) -> Iterator[TableRow]:
+def _disk_encryption(system: System, _: Constraints) -> Iterator[TableRow]:
     contents = _contents(system)
     for name in system.names(_BLOCKS):
         type_ = _encryption(system, name)

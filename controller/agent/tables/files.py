@@ -1,7 +1,8 @@
 """Files by path: ``file`` and ``hash``.
 
 As in osquery a query must fix ``path`` or ``directory``. In a ``LIKE`` pattern ``%`` stands for one
-level and a final ``%%`` for everything below; what a pattern expands to is bounded.
+level and a final ``%%`` for everything below; an underscore is itself, except beside a ``%``. What a
+pattern expands to is bounded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.agent.tables.system import System, unreadable
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 from controller.errors import QueryFailedError
 
 MOST_PATHS: Final = 10_000
@@ -32,17 +33,17 @@ _TYPES: Final = (
 )
 
 
-def wanted_paths(system: System, asked: Asked) -> Iterator[str]:
+def wanted_paths(system: System, fixed: Constraints) -> Iterator[str]:
     """The paths that a query's constraints on ``path`` and ``directory`` name."""
-    path, folder = asked.equal.get("path"), asked.equal.get("directory")
+    path, folder = fixed.equal.get("path"), fixed.equal.get("directory")
     if path is not None:
         yield from [path] if path.startswith("/") else []
     elif folder is not None:
         yield from _children(system, folder)
-    elif "path" in asked.like:
-        yield from _bounded(expand(system, asked.like["path"]), asked.like["path"])
+    elif "path" in fixed.like:
+        yield from _bounded(expand(system, fixed.like["path"]), fixed.like["path"])
     else:
-        pattern = asked.like.get("directory", "")
+        pattern = fixed.like.get("directory", "")
         found = (
             child
             for parent in expand(system, pattern)
@@ -115,8 +116,8 @@ def _bounded(paths: Iterator[str], pattern: str) -> Iterator[str]:
         yield path
 
 
-def _file(system: System, asked: Asked) -> Iterator[TableRow]:
-    for path in wanted_paths(system, asked):
+def _file(system: System, fixed: Constraints) -> Iterator[TableRow]:
+    for path in wanted_paths(system, fixed):
         system.tick()
         own = system.stat(path, follow=False)
         if own is None:
@@ -154,8 +155,8 @@ def _status_columns(status: os.stat_result) -> dict[str, str | int]:
     }
 
 
-def _hash(system: System, asked: Asked) -> Iterator[TableRow]:
-    for path in wanted_paths(system, asked):
+def _hash(system: System, fixed: Constraints) -> Iterator[TableRow]:
+    for path in wanted_paths(system, fixed):
         status = system.stat(path)
         if status is None or not stat.S_ISREG(status.st_mode):
             continue

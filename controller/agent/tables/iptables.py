@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 from controller.errors import TableUnreadableError
 
 _PROTOCOLS: Final = {"all": 0, "icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
@@ -34,7 +34,7 @@ _EMPTY: Final = dict.fromkeys(
 )
 
 
-def _iptables(system: System, _: Asked) -> Iterator[TableRow]:
+def _iptables(system: System, _: Constraints) -> Iterator[TableRow]:
     text = system.run("iptables-save", "-c")
     if text is None:
         if system.exists(_LOADED) and system.read(_LOADED):

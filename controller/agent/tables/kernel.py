@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.agent.tables.system import System, unreadable
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 
 _CONTROLS: Final = "/proc/sys"
 _CONFIG_FOLDERS: Final = (
@@ -22,7 +22,7 @@ _CONFIG_FOLDERS: Final = (
 """sysctl.d(5): of files with one name, the one in the folder named first counts."""
 
 
-def _kernel_info(system: System, _: Asked) -> Iterator[TableRow]:
+def _kernel_info(system: System, _: Constraints) -> Iterator[TableRow]:
     version = (system.read("/proc/version") or "").split()
     words = (system.read("/proc/cmdline") or "").split()
     named = dict(word.split("=", 1) for word in words if "=" in word)
@@ -36,7 +36,7 @@ def _kernel_info(system: System, _: Asked) -> Iterator[TableRow]:
     }
 
 
-def _kernel_modules(system: System, _: Asked) -> Iterator[TableRow]:
+def _kernel_modules(system: System, _: Constraints) -> Iterator[TableRow]:
     for line in system.lines("/proc/modules"):
         name, size, _references, used_by, status, address = line.split()[:6]
         yield {
@@ -48,14 +48,14 @@ def _kernel_modules(system: System, _: Asked) -> Iterator[TableRow]:
         }
 
 
-def _system_controls(system: System, asked: Asked) -> Iterator[TableRow]:
+def _system_controls(system: System, fixed: Constraints) -> Iterator[TableRow]:
     configured = sysctl_settings(system)
-    name = asked.equal.get("name")
+    name = fixed.equal.get("name")
     if name is not None:
         paths = iter([f"{_CONTROLS}/{_as_path(name)}"])
     else:
-        prefix = asked.like.get("name", "").partition("%")[0]
-        paths = _walk(system, asked.equal.get("subsystem") or _first_part(prefix))
+        prefix = fixed.like.get("name", "").partition("%")[0]
+        paths = _walk(system, fixed.equal.get("subsystem") or _first_part(prefix))
     for path in paths:
         status = system.stat(path)
         if status is None or not stat.S_ISREG(status.st_mode):

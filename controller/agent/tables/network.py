@@ -9,10 +9,10 @@ from typing import Final
 import psutil
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 
 
-def _interface_addresses(_system: System, _: Asked) -> Iterator[TableRow]:
+def _interface_addresses(_system: System, _: Constraints) -> Iterator[TableRow]:
     for interface, addresses in sorted(psutil.net_if_addrs().items()):
         for address in addresses:
             if address.family in {socket.AF_INET, socket.AF_INET6}:
@@ -26,7 +26,7 @@ def _interface_addresses(_system: System, _: Asked) -> Iterator[TableRow]:
                 }
 
 
-def _etc_hosts(system: System, _: Asked) -> Iterator[TableRow]:
+def _etc_hosts(system: System, _: Constraints) -> Iterator[TableRow]:
     for line in system.lines("/etc/hosts"):
         address, *names = line.partition("#")[0].split()
         yield {"address": address, "hostnames": " ".join(names), "pid_with_namespace": 0}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 from controller.errors import TableUnreadableError
 
 _DPKG: Final = "/var/lib/dpkg"
@@ -43,7 +43,7 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
             fields[name] = value.strip()
 
 
-def _deb_packages(system: System, _: Asked) -> Iterator[TableRow]:
+def _deb_packages(system: System, _: Constraints) -> Iterator[TableRow]:
     for fields in stanzas(system.read(f"{_DPKG}/status") or ""):
         status = fields.get("status", "")
         if not fields.get("version") or status.endswith(" not-installed"):
@@ -67,7 +67,7 @@ def _deb_packages(system: System, _: Asked) -> Iterator[TableRow]:
         }
 
 
-def _rpm_packages(system: System, _: Asked) -> Iterator[TableRow]:
+def _rpm_packages(system: System, _: Constraints) -> Iterator[TableRow]:
     if not any(system.names(folder) for folder in _RPM_FOLDERS):
         return  # no RPM database: not such a system
     layout = "\t".join(f"%{{{tag}}}" for tag in _RPM_FIELDS.values()) + "\n"
@@ -82,7 +82,7 @@ def _rpm_packages(system: System, _: Asked) -> Iterator[TableRow]:
             yield {**row, "pid_with_namespace": 0, "mount_namespace_id": ""}
 
 
-def _apt_sources(system: System, _: Asked) -> Iterator[TableRow]:
+def _apt_sources(system: System, _: Constraints) -> Iterator[TableRow]:
     folder = "/etc/apt/sources.list.d"
     files = [f"{folder}/{name}" for name in system.names(folder)]
     for path in ["/etc/apt/sources.list", *files]:

@@ -11,7 +11,7 @@ from typing import Final
 import psutil
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 from controller.errors import TableUnreadableError
 
 _EFI: Final = "/sys/firmware/efi"
@@ -40,7 +40,7 @@ def os_release(system: System) -> dict[str, str]:
     return fields
 
 
-def _os_version(system: System, _: Asked) -> Iterator[TableRow]:
+def _os_version(system: System, _: Constraints) -> Iterator[TableRow]:
     fields = os_release(system)
     numbers = [int(part) if part.isdecimal() else 0 for part in _version_parts(fields)]
     yield {
@@ -63,7 +63,7 @@ def _version_parts(fields: dict[str, str]) -> list[str]:
     return [*fields.get("VERSION_ID", "").split("."), "0", "0", "0"][:3]
 
 
-def _system_info(system: System, _: Asked) -> Iterator[TableRow]:
+def _system_info(system: System, _: Constraints) -> Iterator[TableRow]:
     cpu = _cpu_fields(system)
     hostname = (system.read("/proc/sys/kernel/hostname") or os.uname().nodename).strip()
     row: dict[str, str | int] = {
@@ -95,7 +95,7 @@ def _cpu_fields(system: System) -> dict[str, str]:
     return fields
 
 
-def _uptime(system: System, _: Asked) -> Iterator[TableRow]:
+def _uptime(system: System, _: Constraints) -> Iterator[TableRow]:
     total = int(float((system.read("/proc/uptime") or "0").split()[0]))
     minutes, seconds = divmod(total, 60)
     hours, minutes = divmod(minutes, 60)
@@ -109,7 +109,7 @@ def _uptime(system: System, _: Asked) -> Iterator[TableRow]:
     }
 
 
-def _time(_system: System, _: Asked) -> Iterator[TableRow]:
+def _time(_system: System, _: Constraints) -> Iterator[TableRow]:
     now = datetime.now(UTC)
     yield {
         "weekday": now.strftime("%A"),
@@ -128,7 +128,7 @@ def _time(_system: System, _: Asked) -> Iterator[TableRow]:
     }
 
 
-def _secureboot(system: System, _: Asked) -> Iterator[TableRow]:
+def _secureboot(system: System, _: Constraints) -> Iterator[TableRow]:
     if not system.exists(_EFI):
         return  # started without UEFI: there is no such thing on this machine
     if not system.names(f"{_EFI}/efivars"):

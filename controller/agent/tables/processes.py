@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from typing import Final
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 from controller.errors import TableUnreadableError
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-def process_ids(system: System, asked: Asked) -> list[int]:
+def process_ids(system: System, fixed: Constraints) -> list[int]:
     """The ids of the processes that the query is about."""
-    wanted = asked.number("pid")
+    wanted = fixed.number("pid")
     if wanted is not None:
         return [wanted] if system.exists(f"/proc/{wanted}") else []
     return sorted(int(name) for name in system.names("/proc") if name.isdecimal())
 
 
-def _processes(system: System, asked: Asked) -> Iterator[TableRow]:
+def _processes(system: System, fixed: Constraints) -> Iterator[TableRow]:
     started = _boot_time(system)
-    for pid in process_ids(system, asked):
+    for pid in process_ids(system, fixed):
         row = _process(system, pid, started)
         if row is not None:
             yield row

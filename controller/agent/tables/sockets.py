@@ -13,7 +13,7 @@ from typing import Final
 
 from controller.agent.tables.processes import process_ids
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 from controller.errors import TableUnreadableError
 
 _KINDS: Final = (
@@ -41,9 +41,10 @@ _STATES: Final = (
 """By the number in /proc/net/tcp (the kernel's tcp_states.h)."""
 
 
-def _sockets(system: System, asked: Asked) -> Iterator[dict[str, str | int]]:
-    holders = _holders(system, asked)
-    wanted = asked.number("pid")
+def _sockets(system: System, fixed: Constraints) -> Iterator[dict[str, str | int]]:
+    wanted = fixed.number("pid")
+    # Which sockets have no visible process is known only after looking at every process.
+    holders = _holders(system, Constraints() if wanted == -1 else fixed)
     namespace = (system.link("/proc/self/ns/net") or "").partition("[")[2].rstrip("]")
     for row in [*_internet(system), *_unix(system)]:
         row["net_namespace"] = namespace
@@ -52,10 +53,10 @@ def _sockets(system: System, asked: Asked) -> Iterator[dict[str, str | int]]:
                 yield {**row, "pid": pid, "fd": descriptor}
 
 
-def _holders(system: System, asked: Asked) -> dict[str, list[tuple[int, int]]]:
+def _holders(system: System, fixed: Constraints) -> dict[str, list[tuple[int, int]]]:
     """Process and file descriptor by socket number."""
     found: dict[str, list[tuple[int, int]]] = {}
-    for pid in process_ids(system, asked):
+    for pid in process_ids(system, fixed):
         folder = f"/proc/{pid}/fd"
         try:
             names = system.names(folder)
@@ -114,8 +115,8 @@ def _unix(system: System) -> Iterator[dict[str, str | int]]:
         }
 
 
-def _listening(system: System, asked: Asked) -> Iterator[TableRow]:
-    for row in _sockets(system, asked):
+def _listening(system: System, fixed: Constraints) -> Iterator[TableRow]:
+    for row in _sockets(system, fixed):
         # What waits for others has no peer; a unix socket waits when it has a name.
         if row["remote_port"] != 0 or (row["family"] == socket.AF_UNIX and not row["path"]):
             continue

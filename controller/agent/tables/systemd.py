@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, columns
+from controller.agent.tables.table import Constraints, Table, TableRow, columns
 from controller.errors import TableUnreadableError
 
 FOLDERS: Final = (
@@ -54,7 +54,7 @@ _PROPERTIES: Final = {
 }
 
 
-def _units(system: System, _: Asked) -> Iterator[TableRow]:
+def _units(system: System, _: Constraints) -> Iterator[TableRow]:
     seen = set()
     if system.exists("/run/systemd/system/") and _runs(system):
         for row in _loaded(system):

@@ -22,7 +22,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Constraints:
     """What the query fixes about a table's indexed columns.
 
     Only a hint for reading less: the SQL engine checks every row again.
@@ -43,7 +43,7 @@ class Table:
 
     name: str
     columns: tuple[Column, ...]
-    rows: Callable[[System, Asked], Iterable[TableRow]]
+    rows: Callable[[System, Constraints], Iterable[TableRow]]
     index: frozenset[str] = frozenset()
     """Columns whose ``=`` and ``LIKE`` are handed to ``rows``."""
     required: frozenset[str] = frozenset()

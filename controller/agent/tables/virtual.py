@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import apsw
 
 from controller.agent.tables.system import System
-from controller.agent.tables.table import Asked, Table, TableRow, Value
+from controller.agent.tables.table import Constraints, Table, TableRow, Value
 from controller.errors import QueryFailedError
 
 _EQUAL: Final = apsw.SQLITE_INDEX_CONSTRAINT_EQ
@@ -92,7 +92,6 @@ class _Cursor:
         self._system = system
         self._rows: Iterator[TableRow] = iter(())
         self._row: TableRow | None = None
-        self._number = 0
 
     def Filter(self, _number: int, plan: str, values: tuple[Value, ...]) -> None:  # noqa: N802
         """Start reading; which constraints ``values`` belong to is in ``plan``."""
@@ -108,9 +107,8 @@ class _Cursor:
             raise QueryFailedError(
                 f"table {table.name!r} needs {names} in WHERE, compared with = or LIKE"
             )
-        rows = () if impossible else table.rows(self._system, Asked(equal, like))
+        rows = () if impossible else table.rows(self._system, Constraints(equal, like))
         self._rows = iter(rows)
-        self._number = 0
         self.Next()
 
     def Eof(self) -> bool:  # noqa: N802
@@ -119,15 +117,16 @@ class _Cursor:
     def Next(self) -> None:  # noqa: N802
         self._system.tick()
         self._row = next(self._rows, None)
-        self._number += 1
 
     def Column(self, number: int) -> Value:  # noqa: N802
-        if number < 0:
-            return self._number
         return None if self._row is None else self._row.get(self._table.columns[number].name)
 
     def Rowid(self) -> int:  # noqa: N802
-        return self._number
+        """A number for what the row says, the same in every scan of the table.
+
+        For ``a = 1 OR b = 2`` SQLite scans twice and takes rows of one number for the same row.
+        """
+        return hash(tuple(sorted((self._row or {}).items())))
 
     def Close(self) -> None:  # noqa: N802
         self._rows = iter(())

@@ -98,8 +98,8 @@ READING: Final = (
         "keys that look alike",
         "Two keys of one mapping that differ only by letter case or Unicode form are a slip or a "
         "trick.",
-        'expected_result: {value: "1", Value: "0"}',
-        'expected_result: {value: "1"}',
+        'expected_result: {state: "1", State: "0"}',
+        'expected_result: {state: "1"}',
         "check",
     ),
     Code(
@@ -108,8 +108,8 @@ READING: Final = (
         "YAML 1.1 and YAML 1.2 read this unquoted value differently: 0644 is 420 or 644, 1_000 is a "
         "number or text, 2027-01-31 a date or text. Quote it to say that it is text. Dates need no "
         "quotes in starts_at and expires_at.",
-        "expected_result: {mode: 0644}",
-        'expected_result: {mode: "0644"}',
+        "expected_result: {state: 0644}",
+        'expected_result: {state: "0644"}',
         "check",
     ),
     Code(

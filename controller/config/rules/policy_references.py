@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 
-from controller.config.finding import Finding, did_you_mean
-from controller.config.rules import agents
+from controller.config.finding import Finding
 from controller.config.rules.selected import Selected
 from controller.model.documents import Check, Policy
 from controller.model.terms import PLATFORMS, WEIGHTS, Platform
 from controller.scoring.selection import is_glob, matcher
 
 
-def findings(policy: Policy, selected: Selected, doubtful: Container[str]) -> Iterator[Finding]:
+def findings(policy: Policy, selected: Selected, doubtful: Collection[str]) -> Iterator[Finding]:
     """Names that mean nothing, selections that are empty, thresholds out of reach.
 
     Args:
@@ -27,9 +26,10 @@ def findings(policy: Policy, selected: Selected, doubtful: Container[str]) -> It
     for check_id in policy.severity_overrides:
         yield from _named(policy, ("severity_overrides", check_id), check_id, selected, doubtful)
     if not chosen:
-        yield from _empty(policy, selected)
+        if not doubtful:
+            yield from _empty(policy, selected)
     else:
-        yield from _threshold(policy, [selected.checks[check_id] for check_id in sorted(chosen)])
+        yield from _threshold(policy, chosen, selected)
 
 
 def _pattern(
@@ -76,7 +76,7 @@ def _why_not(policy: Policy, check: Check) -> str:
 
 def unknown_check(check_id: str, selected: Selected) -> str:
     """What to say about an id that no check has."""
-    hint = did_you_mean(check_id, selected.checks)
+    hint = selected.similar(check_id)
     return f"no check has the id {check_id!r}{hint or '; add the check or remove the name'}"
 
 
@@ -100,12 +100,11 @@ def _empty(policy: Policy, selected: Selected) -> Iterator[Finding]:
         yield Finding("GW306", ("cis_level",), message)
 
 
-def _threshold(policy: Policy, checks: list[Check]) -> Iterator[Finding]:
-    if policy.error_handling == "exclude":
+def _threshold(policy: Policy, chosen: frozenset[str], selected: Selected) -> Iterator[Finding]:
+    refused = chosen & selected.refused
+    if policy.error_handling == "exclude" or not refused:
         return
-    refused = {check.id for check in checks if agents.refused(check)}
-    if not refused:
-        return
+    checks = [selected.checks[check_id] for check_id in chosen]
     platforms: tuple[Platform, ...] = (
         PLATFORMS if policy.target_os == "all" else (policy.target_os,)
     )

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Final
 
+from controller.config.finding import did_you_mean
+from controller.config.rules import agents
 from controller.model.documents import Check, Policy
 from controller.scoring.selection import matcher, select
 
 _Key = tuple[str, str, tuple[str, ...], tuple[str, ...]]
+
+
+_MOST_HINTS: Final = 100
+"""Looking for a similar id takes milliseconds, and a broken merge can leave thousands unknown."""
 
 
 class Selected:
@@ -17,8 +24,16 @@ class Selected:
     def __init__(self, policies: Mapping[str, Policy], checks: Mapping[str, Check]) -> None:
         self.policies = policies
         self.checks = checks
+        self._hints_left = _MOST_HINTS
         self._by_fit: dict[tuple[str, str], tuple[str, ...]] = {}
         self._by_key: dict[_Key, frozenset[str]] = {}
+
+    def similar(self, check_id: str) -> str:
+        """A hint at the check that may be meant; empty when none is like it, or after many."""
+        if not self._hints_left:
+            return ""
+        self._hints_left -= 1
+        return did_you_mean(check_id, self.checks)
 
     def fitting(self, policy: Policy) -> tuple[str, ...]:
         """The ids whose level and platforms fit, before the policy's lists narrow them."""
@@ -44,3 +59,8 @@ class Selected:
         """The ids that at least one policy runs, disabled ones included."""
         distinct = {id(ids): ids for ids in map(self.of, self.policies.values())}
         return frozenset().union(*distinct.values())
+
+    @cached_property
+    def refused(self) -> frozenset[str]:
+        """The ids of checks that SlimRMM's agents answer with an error."""
+        return frozenset(check.id for check in self.checks.values() if agents.refused(check))
