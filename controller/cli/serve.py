@@ -22,16 +22,26 @@ _GRACE = 8
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    option(parser, "--repo", required=True, metavar="URL_OR_PATH", help="the configuration repository")
+    option(
+        parser, "--repo", required=True, metavar="URL_OR_PATH", help="the configuration repository"
+    )
     option(parser, "--ref", default="main", help="branch or tag, or HEAD (default: main)")
-    option(parser, "--path", default=".", help="the documents' folder in the repository (default: .)")
-    option(parser, "--data", type=Path, default=Path(".gitward"), metavar="DIR", help="the data folder")
+    option(
+        parser, "--path", default=".", help="the documents' folder in the repository (default: .)"
+    )
+    option(
+        parser, "--data", type=Path, default=Path(".gitward"), metavar="DIR", help="the data folder"
+    )
     option(parser, "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     option(parser, "--port", type=int, default=8080, help="port to listen on; 0 picks a free one")
     option(parser, "--poll-interval", type=int, default=60, metavar="SECONDS", help="at least 10")
-    option(parser, "--working-tree", action="store_true", help="reconcile uncommitted files as saved")
+    option(
+        parser, "--working-tree", action="store_true", help="reconcile uncommitted files as saved"
+    )
     option(parser, "--local-agent", action="store_true", help="also evaluate this machine")
-    option(parser, "--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate")
+    option(
+        parser, "--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate"
+    )
     option(parser, "--tls-key", type=Path, metavar="FILE", help="the certificate's private key")
 
 
@@ -113,6 +123,8 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
             log_config=None,
             access_log=False,
             server_header=False,
+            # Otherwise whoever connects from this machine may claim any address (T51).
+            proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=64 * 1024,
