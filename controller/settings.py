@@ -94,7 +94,9 @@ def check(settings: Settings) -> Settings:
         UsageError: With what to change.
     """
     if settings.poll_interval < MIN_POLL:
-        raise UsageError(f"--poll-interval is {settings.poll_interval}; at least {MIN_POLL} seconds")
+        raise UsageError(
+            f"--poll-interval is {settings.poll_interval}; at least {MIN_POLL} seconds"
+        )
     if not 0 <= settings.port <= 65_535:
         raise UsageError(f"--port is {settings.port}; expected 0 to 65535")
     if (settings.tls_cert is None) != (settings.tls_key is None):

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from controller.fleet.scores import MachineScore
     from controller.store.interface import Store
 
-_STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "green", "unknown": "dim"}
+_STYLE = {
+    "critical": "bold red",
+    "high": "red",
+    "medium": "yellow",
+    "low": "green",
+    "unknown": "dim",
+}
 _MOST_ROWS = 15
 
 
@@ -50,7 +56,9 @@ def show(store: Store, uuid: str, as_of: datetime, address: str) -> None:
         failing.sort(key=lambda each: (SEVERITIES.index(each.severity), each.check_id))
         console.print(_failures(failing))
         if len(failing) > _MOST_ROWS:
-            console.print(f"... and {len(failing) - _MOST_ROWS} more: gitward score {score.hostname}")
+            console.print(
+                f"... and {len(failing) - _MOST_ROWS} more: gitward score {score.hostname}"
+            )
     console.print()
     console.print(Text(f"Open {address}/docs for the API, or ask: gitward score {score.hostname}"))
     console.print("Serving until interrupted (Ctrl-C).")

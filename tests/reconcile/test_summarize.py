@@ -48,8 +48,8 @@ FAILED = Ending("transient", "FetchFailed", "no answer")
 
 
 def after(status: SourceStatus, ending: Ending, **given: Any) -> SourceStatus:
-    given = {"request": 0, "revision": REVISION, "as_of": LATER} | given
-    return summarize(status, ending, **given)
+    defaults: dict[str, Any] = {"request": 0, "revision": REVISION, "as_of": LATER}
+    return summarize(status, ending, **(defaults | given))
 
 
 IN_FORCE = after(begun(NEW, revision=REVISION, as_of=AS_OF), APPLIED, as_of=AS_OF)
