@@ -284,6 +284,23 @@ def test_a_deleted_branch_is_retried_and_changes_nothing(rig: Rig) -> None:
     assert (ready.status, rig.status.failures) == ("True", 0)
 
 
+def test_uncommitted_files_are_reconciled_from_a_working_tree_and_back_again(rig: Rig) -> None:
+    rig.commit(base())
+    rig.reconcile()
+    rig.connect_working_tree()
+    assert rig.reconcile().kind == "applied"
+    rig.repository.write({"policies/laptops.yaml": policy("Not committed")})
+    assert rig.reconcile().kind == "applied"
+    assert str(rig.status.last_applied_revision).startswith("worktree@")
+    with rig.store.read() as reading:
+        assert reading.in_force().policies["laptops"].document.name == "Not committed"
+    assert rig.reconcile().kind == "settled"
+    rig.repository.git("checkout", "--quiet", "--", ".")
+    rig.connect()
+    assert rig.reconcile().kind == "applied"
+    assert str(rig.status.last_applied_revision).startswith("main@sha1:")
+
+
 def test_a_repository_that_vanishes_is_reported_and_comes_back(rig: Rig) -> None:
     rig.commit(base())
     rig.reconcile()
