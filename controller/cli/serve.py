@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 _GRACE = 8
 """Seconds that open requests have after a stop was asked for."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +114,17 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
     address = f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            # The library raises the signal again when it is done, which would end the process
+            # before what runs beside the server has been stopped.
+            before = {each: signal.signal(each, self.handle_exit) for each in _SIGNALS}
+            try:
+                yield
+            finally:
+                for each, handler in before.items():
+                    signal.signal(each, handler)
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
