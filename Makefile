@@ -23,7 +23,7 @@ run: $(VENV)/.run
 	@$(BIN)/gitward serve --repo . --local-agent --data .gitward
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check controller tests
