@@ -20,7 +20,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@touch $@
 
 run: $(VENV)/.run
-	@$(BIN)/gitward serve --repo . --local-agent --data .gitward
+	@$(BIN)/gitward serve --repo . --ref HEAD --local-agent --data .gitward
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n auto $(ARGS)
