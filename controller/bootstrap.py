@@ -161,7 +161,7 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         on_pass: Told of every finished pass over the source.
     """
     from controller.api.app import create_app
-    from controller.api.services import Services
+    from controller.api.services import Limits, Services
     from controller.intake.intake import Intake
     from controller.reconcile.loop import Loop
     from controller.reconcile.reconciler import Reconciler
@@ -192,6 +192,10 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         version=__version__,
         loopback=settings.loopback,
         poll_interval_seconds=settings.operator.agent_poll,
+        limits=Limits(
+            user_requests_per_minute=settings.operator.user_requests_per_minute,
+            anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
+        ),
     )
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)

@@ -104,6 +104,9 @@ class GateKeeper:
         if self._fallback is not None and not is_api_path(path):
             await self._fallback(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            # Answered like GET; the server below still knows better and sends no body.
+            scope = {**scope, "method": "GET"}
         await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

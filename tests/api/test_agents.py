@@ -263,18 +263,18 @@ def test_a_full_queue_and_a_store_that_is_away_ask_to_come_again(tmp_path: Path)
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
-    with controller(tmp_path / "data", limits=replace(MANY, body_seconds=0.2)) as made:
-        with serve(made.app) as address:
-            api = Api(made, address)
-            token = api.enroll().token
-            parts = urlsplit(address)
-            with socket.create_connection((parts.hostname or "", parts.port or 0), 10) as slow:
-                slow.sendall(
-                    b"POST /api/v1/compliance/results HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
-                    b"Content-Type: application/json\r\nAuthorization: Bearer "
-                    + token.encode()
-                    + b"\r\n\r\n{"
-                )
-                assert slow.recv(65536)[9:12] == b"408"
-            assert api.get("/healthz", role=None).status_code == 200
-            api.http.close()
+    impatient = replace(MANY, body_seconds=0.2)
+    with controller(tmp_path / "data", limits=impatient) as made, serve(made.app) as address:
+        api = Api(made, address)
+        token = api.enroll().token
+        parts = urlsplit(address)
+        with socket.create_connection((parts.hostname or "", parts.port or 0), 10) as slow:
+            slow.sendall(
+                b"POST /api/v1/compliance/results HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+                b"Content-Type: application/json\r\nAuthorization: Bearer "
+                + token.encode()
+                + b"\r\n\r\n{"
+            )
+            assert slow.recv(65536)[9:12] == b"408"
+        assert api.get("/healthz", role=None).status_code == 200
+        api.http.close()

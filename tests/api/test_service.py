@@ -162,3 +162,34 @@ def test_answers_are_kept_by_nobody_and_sniffed_by_nobody(api: Api) -> None:
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+def test_head_is_get_without_a_body(api: Api) -> None:
+    stats = "/api/v1/compliance/stats"
+    full, head = api.get(stats), api.call("HEAD", stats)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["etag"] == full.headers["etag"]
+    assert head.headers["content-length"] == str(len(full.content))
+    assert api.call("HEAD", "/api/v1/compliance/results").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8080", 200),
+        ("127.0.0.1", 200),
+        ("127.9.9.9:1", 200),
+        ("[::1]:8080", 200),
+        ("gitward.example.com", 401),
+        ("127.0.0.1.evil.example", 401),
+        ("localhost.evil.example:80", 401),
+        ("[::1].evil.example", 401),
+        ("", 401),
+    ],
+)
+def test_what_loopback_opens_stays_closed_to_names_from_elsewhere(
+    api: Api, host: str, status: int
+) -> None:
+    for path in ("/metrics", "/docs", "/openapi.json"):
+        assert api.get(path, role=None, headers={"Host": host}).status_code == status
+        assert api.get(path, role="viewer", headers={"Host": host}).status_code == 200
