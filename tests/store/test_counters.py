@@ -62,10 +62,9 @@ class World:
             ["report"] * 8 + ["enroll"] * 3 + ["policy", "waiver", "time", "tags", "leave", "seed"] * 2
             + ["drop_policy", "drop_waiver", "approve"]
         )  # fmt: skip
-        with self.store.write() as tx:
-            # Deleting what is not there, and a name that is taken, are part of the noise.
-            with contextlib.suppress(NotFoundError, ConflictError):
-                getattr(self, name)(tx)
+        # Deleting what is not there, and a name that is taken, are part of the noise.
+        with self.store.write() as tx, contextlib.suppress(NotFoundError, ConflictError):
+            getattr(self, name)(tx)
 
     def settle(self) -> None:
         """Let time act until nothing is left to do."""
