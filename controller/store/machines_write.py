@@ -195,6 +195,7 @@ class MachinesWriting(Rescoring, MachinesReading, AuditWriting):
             "contact",
             "posture",
             "evidence",
+            "evidence_since",
             "score",
             "score_change",
             "transition",

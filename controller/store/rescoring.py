@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -27,8 +27,9 @@ from controller.store.columns import (
     standing_columns,
     unpack_times,
 )
-from controller.store.context import Carry, Judged
-from controller.store.evidence import unpack
+from controller.store.context import Cache, Carry, Judged
+from controller.store.driver import Session
+from controller.store.evidence_rows import EvidenceReading
 from controller.store.interface import Cause
 from controller.store.staleness import Staleness, Subject
 
@@ -38,11 +39,25 @@ CHUNK: Final = 500
 """How many machines one step of a fleet-wide change takes; a step bounds how long writers wait."""
 
 
-class Rescoring(Staleness):
+@dataclass(slots=True)
+class _Pending:
+    """Rows that ``move`` made and ``post`` writes, so that each table is written to once."""
+
+    gone: list[tuple[int, int, int]] = field(default_factory=list)
+    scores: list[tuple[int | None, ...]] = field(default_factory=list)
+    changes: list[tuple[int | str | None, ...]] = field(default_factory=list)
+
+
+class Rescoring(Staleness, EvidenceReading):
     """Score rows, counters and history, kept in step with postures and judgement."""
 
     in_place = IN_PLACE
     chunk = CHUNK
+
+    def __init__(self, db: Session, cache: Cache) -> None:
+        super().__init__(db, cache)
+        self._pending = _Pending()
+        self._numbers: tuple[int, dict[str, int]] | None = None
 
     def subjects(
         self, numbers: Iterable[int] | None = None, after: int = 0, limit: int = -1
@@ -140,7 +155,7 @@ class Rescoring(Staleness):
         slot = judged.slot_of(subject.number)
         if slot is None:
             return now
-        numbers = self.policy_numbers_cached()
+        numbers, pending, at = self.policy_numbers_cached(), self._pending, instant(as_of)
         was = standings(old, subject.posture) if old is not None else ()
         was_by_key = dict(zip(_keys(old, numbers), was, strict=True))
         now_by_key = dict(zip(_keys(new, numbers), now, strict=True))
@@ -151,18 +166,17 @@ class Rescoring(Staleness):
                 continue
             ledger.standing(key, standing, -1)
             if key not in now_by_key:
-                self.db.run(
-                    "DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?",
-                    (slot, subject.number, key),
-                )
+                pending.gone.append((slot, subject.number, key))
         for key, standing in now_by_key.items():
             previous = was_by_key.get(key)
             if previous == standing:
                 continue
             ledger.standing(key, standing, 1)
-            self._save_standing(slot, subject.number, key, standing)
+            columns = standing_columns(standing)
+            pending.scores.append((slot, subject.number, key, *columns))
             if previous is None or previous[:3] != standing[:3]:
-                self._save_change(subject.number, key, standing, cause, as_of)
+                change = (subject.number, at, key, *columns[:3], cause.kind, cause.ref, cause.detail)
+                pending.changes.append(change)
         ledger.bits(
             effective(old, subject.posture) if old is not None else NOTHING,
             effective(new, posture) if new is not None else NOTHING,
@@ -171,15 +185,21 @@ class Rescoring(Staleness):
 
     def policy_numbers_cached(self) -> dict[str, int]:
         """Policy numbers, read once for each transaction and generation."""
-        generation = self.counter("generation")
-        kept: tuple[int, dict[str, int]] | None = getattr(self, "_numbers", None)
+        generation = self.in_force().generation
+        kept = self._numbers
         if kept is None or kept[0] != generation:
-            kept = (generation, self.policy_numbers())
-            self._numbers = kept
+            kept = self._numbers = (generation, self.policy_numbers())
         return kept[1]
 
     def post(self, ledger: Ledger, slot: int, as_of: datetime) -> None:
-        """Add a ledger to the stored counters, and set the day's point of the trend."""
+        """Write what was moved, add a ledger to the stored counters, and set the day's trend."""
+        pending, self._pending = self._pending, _Pending()
+        if pending.gone:
+            self.db.many("DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?", pending.gone)
+        if pending.scores:
+            self.db.many(_SAVE_SCORE, pending.scores)
+        if pending.changes:
+            self.db.many(_ADD_CHANGE, pending.changes)
         for key, row in ledger.totals.items():
             if any(row):
                 self.db.run(_ADD_TOTAL, (slot, key, *row))
@@ -202,29 +222,6 @@ class Rescoring(Staleness):
                 (as_of.date().isoformat(), json.dumps(row)),
             )
 
-    def _save_standing(self, slot: int, number: int, key: int, standing: Standing) -> None:
-        self.db.run(_SAVE_SCORE, (slot, number, key, *standing_columns(standing)))
-
-    def _save_change(
-        self, number: int, key: int, standing: Standing, cause: Cause, as_of: datetime
-    ) -> None:
-        hundredths, risk, compliant, *_ = standing_columns(standing)
-        self.db.run(
-            "INSERT INTO score_change (machine, at, policy, hundredths, risk, compliant,"
-            " cause_kind, cause_ref, cause_detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                instant(as_of),
-                key,
-                hundredths,
-                risk,
-                compliant,
-                cause.kind,
-                cause.ref,
-                cause.detail,
-            ),
-        )
-
     # -- definitions whose expectation changed
 
     def _carry_over(self, subject: Subject, carry: Sequence[Carry], as_of: datetime) -> Posture:
@@ -232,8 +229,7 @@ class Rescoring(Staleness):
         concerned = [each for each in carry if subject.posture.reported >> each.old & 1]
         if not concerned:
             return subject.posture
-        row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (subject.number,))
-        evidence = unpack(row[0]) if row else {}
+        evidence = self.stored_evidence(subject.number)
         times_row = self.db.one("SELECT times FROM posture WHERE machine = ?", (subject.number,))
         times = unpack_times(times_row[0]) if times_row else {}
         seconds = int(as_of.timestamp())
@@ -384,6 +380,10 @@ _ADD_CHECK: Final = (
     " passed = check_total.passed + excluded.passed, failed = check_total.failed + excluded.failed,"
     " errored = check_total.errored + excluded.errored,"
     " exempted = check_total.exempted + excluded.exempted"
+)
+_ADD_CHANGE: Final = (
+    "INSERT INTO score_change (machine, at, policy, hundredths, risk, compliant,"
+    " cause_kind, cause_ref, cause_detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SAVE_SCORE: Final = (
     "INSERT INTO score (slot, machine, policy, hundredths, risk, compliant,"

@@ -1,0 +1,95 @@
+"""Keep evidence: whole once a day, and beside it what changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from controller.model.report import Evidence
+from controller.scoring.absorb import Absorbed, Catalog
+from controller.store import evidence as packed
+from controller.store.columns import instant
+from controller.store.context import Context
+from controller.store.dealings import Dealings
+
+_REWRITE: Final = timedelta(days=1) // timedelta(microseconds=1)
+MOST_SINCE: Final = 24
+"""Results whose evidence may stand beside the whole; more, and all is packed anew."""
+
+
+class EvidenceReading(Context):
+    """Reads of evidence."""
+
+    def stored_evidence(self, number: int) -> dict[str, Evidence]:
+        """A machine's evidence: the whole, and over it what changed since."""
+        found: dict[str, Evidence] = {}
+        for table in ("evidence", "evidence_since"):
+            row = self.db.one(f"SELECT body FROM {table} WHERE machine = ?", (number,))  # noqa: S608
+            if row is not None:
+                found.update(packed.unpack(row[0]))
+        return found
+
+
+class EvidenceWriting(EvidenceReading):
+    """Writes of evidence."""
+
+    @staticmethod
+    def fresh(known: Dealings, at: datetime) -> bool:
+        """Whether the whole of the evidence was written within a day."""
+        return known.evidence_at is not None and instant(at) - known.evidence_at < _REWRITE
+
+    def add_evidence(
+        self, known: Dealings, absorbed: Absorbed, at: datetime, catalog: Catalog
+    ) -> None:
+        """Write the evidence of a few changed results beside the whole."""
+        row = self.db.one("SELECT body FROM evidence_since WHERE machine = ?", (known.number,))
+        since = {**packed.unpack(row[0]), **absorbed.evidence} if row else absorbed.evidence
+        if len(since) > MOST_SINCE:
+            self._save_whole(known.number, {**self.stored_evidence(known.number), **since}, at, catalog)
+            return
+        self.db.run(
+            "INSERT INTO evidence_since (machine, body) VALUES (?, ?)"
+            " ON CONFLICT (machine) DO UPDATE SET body = excluded.body",
+            (known.number, packed.pack(since)),
+        )
+
+    def save_evidence(
+        self, known: Dealings, absorbed: Absorbed, at: datetime, catalog: Catalog
+    ) -> None:
+        """Rewrite evidence when something telling in it changed, or once a day."""
+        since = self.db.one("SELECT 1 FROM evidence_since WHERE machine = ?", (known.number,))
+        if not absorbed.changed and since is None and self.fresh(known, at):
+            if known.telling == _telling(absorbed.evidence, catalog):
+                return
+        kept = self.stored_evidence(known.number) if known.evidence_at is not None else {}
+        kept.update(absorbed.evidence)
+        self._save_whole(
+            known.number, kept, at, catalog, telling=_telling(absorbed.evidence, catalog)
+        )
+
+    def _save_whole(
+        self,
+        number: int,
+        evidence: Mapping[str, Evidence],
+        at: datetime,
+        catalog: Catalog,
+        telling: bytes = b"",
+    ) -> None:
+        kept = {id_: each for id_, each in evidence.items() if id_ in catalog.checks}
+        self.db.run(
+            "INSERT INTO evidence (machine, digest, stored_at, body) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (machine) DO UPDATE SET digest = excluded.digest,"
+            " stored_at = excluded.stored_at, body = excluded.body",
+            (number, telling, instant(at), packed.pack(kept)),
+        )
+        self.db.run("DELETE FROM evidence_since WHERE machine = ?", (number,))
+
+
+def _telling(evidence: Mapping[str, Evidence], catalog: Catalog) -> bytes:
+    return packed.digest(
+        [
+            (id_, packed.telling(catalog.checks[id_], each.rows) or each.details)
+            for id_, each in evidence.items()
+        ]
+    )
