@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
+from dataclasses import replace
 from hashlib import sha256
+from operator import ne
 from threading import Lock
 from typing import Annotated, Final, NamedTuple
 
@@ -41,8 +43,11 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 
 
-class _Said(NamedTuple):
+class Said(NamedTuple):
+    """What is kept of a machine's last report."""
+
     digest: bytes
+    """Of all results as they came."""
     prints: array[int]
     """Of every result, 64 bits, keyed for this process."""
     ids: tuple[str, ...]
@@ -54,55 +59,47 @@ class Hearing:
     def __init__(self, most: int = MOST_REMEMBERED) -> None:
         self._most = most
         self._size = 0
-        self._said: OrderedDict[str, _Said] = OrderedDict()
+        self._said: OrderedDict[str, Said] = OrderedDict()
         self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._lock = Lock()
 
-    def read(self, uuid: str, body: bytes) -> Report:
-        """Read a machine's report, as far as it is new. Raises as ``parse_report`` does."""
+    def read(self, uuid: str, body: bytes) -> tuple[Report, Said | None]:
+        """Read a machine's report, as far as it is new.
+
+        Returns:
+            The report, and what to hand to ``accepted`` when the store took it.
+
+        Raises:
+            MalformedError: The bytes are not JSON as this program takes it.
+            RejectedError: They are not a report.
+        """
         cut = _cut(body)
         if cut is None:
-            return parse_report(body)
+            return parse_report(body), None
         envelope, results = cut
         digest = sha256(results).digest()[:16]
         said = self._said.get(uuid)
-        changed: tuple[Result, ...] | None = None
-        if said is not None:
-            changed = () if said.digest == digest else _changes(said, results)
-        if said is None or changed is None:
-            whole = parse_report(body)
-            return Report(
-                whole.report_id, whole.collected_at, whole.results, whole.run_id, digest
-            )
+        if said is None:
+            return _whole(body, results, digest)
+        changed: tuple[Result, ...] = ()
+        now = said
+        if said.digest != digest:
+            found = _changes(said, results)
+            if found is None:
+                return _whole(body, results, digest)
+            changed, prints = found
+            now = Said(digest, prints, said.ids)
         run_id = None if envelope.run_id is msgspec.UNSET else envelope.run_id
         collected_at = instant(envelope.collected_at)
         since = Since(said.digest, len(said.ids), lambda: parse_report(body).results)
-        return Report(envelope.report_id, collected_at, changed, run_id, digest, since)
+        return Report(envelope.report_id, collected_at, changed, run_id, digest, since), now
 
-    def accepted(self, uuid: str, body: bytes, report: Report) -> None:
-        """Remember a report that the store took as it was."""
-        said = self._said.get(uuid)
-        if said is not None and said.digest == report.digest:
-            with self._lock:
-                if uuid in self._said:
-                    self._said.move_to_end(uuid)
-            return
-        cut = _cut(body)
-        pieces = _pieces(cut[1]) if cut is not None and report.digest else None
-        if pieces is None:
-            return
-        if report.since is not None:
-            # Changes are read only when every result still is of the check it was of.
-            ids = said.ids if said is not None else ()
-        else:
-            ids = tuple([each.check_id for each in report.results])
-            if not _aligned(pieces, ids):
-                return
-        if len(ids) == len(pieces):
-            self._remember(uuid, _Said(report.digest, array("q", map(hash, pieces)), ids))
-
-    def _remember(self, uuid: str, said: _Said) -> None:
+    def accepted(self, uuid: str, said: Said) -> None:
+        """Remember what a machine said in a report that the store took as it was."""
         with self._lock:
+            if self._said.get(uuid) is said:
+                self._said.move_to_end(uuid)
+                return
             if len(self._orders) > 10_000:
                 self._orders.clear()
             # Machines of one kind are asked for the same checks: their lists of ids are one.
@@ -148,6 +145,15 @@ def _pieces(results: bytes) -> list[bytes] | None:
     return None
 
 
+def _whole(body: bytes, results: bytes, digest: bytes) -> tuple[Report, Said | None]:
+    report = replace(parse_report(body), digest=digest)
+    ids = tuple([each.check_id for each in report.results])
+    pieces = _pieces(results)
+    if pieces is None or not _aligned(pieces, ids):
+        return report, None
+    return report, Said(digest, array("q", map(hash, pieces)), ids)
+
+
 def _aligned(pieces: list[bytes], ids: tuple[str, ...]) -> bool:
     """Whether each piece is the result of that check and nothing else."""
     return len(pieces) == len(ids) and all(
@@ -155,13 +161,13 @@ def _aligned(pieces: list[bytes], ids: tuple[str, ...]) -> bool:
     )
 
 
-def _changes(said: _Said, results: bytes) -> tuple[Result, ...] | None:
+def _changes(said: Said, results: bytes) -> tuple[tuple[Result, ...], array[int]] | None:
     """The results that are not as they were; none when the whole must be read."""
     pieces = _pieces(results)
     if pieces is None or len(pieces) != len(said.ids):
         return None
     prints = array("q", map(hash, pieces))
-    changed = [n for n, (new, old) in enumerate(zip(prints, said.prints, strict=True)) if new != old]
+    changed = [n for n, differs in enumerate(map(ne, prints, said.prints)) if differs]
     if len(changed) * _MOST_CHANGED > len(pieces):
         return None
     found = []
@@ -173,4 +179,4 @@ def _changes(said: _Said, results: bytes) -> tuple[Result, ...] | None:
         if result.check_id != said.ids[n]:
             return None
         found.append(result)
-    return tuple(found)
+    return tuple(found), prints

@@ -49,6 +49,8 @@ class Dealings:
     evidence_at: int | None
     telling: bytes | None
     """Digest of the telling parts of the stored evidence."""
+    since: bytes | None
+    """The evidence of what changed since the whole was written, packed."""
     overall: Standing | None
     """As stored in the rows that readers see."""
 
@@ -101,7 +103,8 @@ def dealings_of(row: Record, uuid: str) -> Dealings:
         spoke=bits_of(values[21]) if values[21] else 0,
         evidence_at=values[22],
         telling=values[23],
-        overall=standing_of(values[24:30]) if values[25] is not None else None,
+        since=values[24],
+        overall=standing_of(values[25:31]) if values[26] is not None else None,
     )
 
 
@@ -109,12 +112,13 @@ READ: Final = (
     "SELECT t.machine, m.status, m.number, m.os, m.tags, m.approved_at, c.collected_at, c.report_order,"
     " c.facts_run_at, c.recent, c.evaluated, c.run_id, c.run_issued_at, c.run_policies, c.run_asked,"
     " p.times, p.passed, p.failed, p.errored, p.not_applicable, p.heard, p.spoke,"
-    " e.stored_at, e.digest, s.hundredths, s.risk, s.compliant, s.bare_hundredths, s.bare_risk,"
+    " e.stored_at, e.digest, v.body, s.hundredths, s.risk, s.compliant, s.bare_hundredths, s.bare_risk,"
     " s.bare_compliant"
     " FROM machine m JOIN contact c ON c.machine = m.number"
     " LEFT JOIN machine_token t ON t.hash = ? AND t.machine = m.number AND t.pending = 0"
     " LEFT JOIN posture p ON p.machine = m.number"
     " LEFT JOIN evidence e ON e.machine = m.number"
+    " LEFT JOIN evidence_since v ON v.machine = m.number"
     f" LEFT JOIN score s ON s.slot = ? AND s.machine = m.number AND s.policy = {OVERALL}"
     " WHERE m.uuid = ?"
 )
@@ -122,4 +126,8 @@ WRITE: Final = (
     "UPDATE contact SET last_seen = ?,"
     " reported_at = coalesce(?, reported_at), collected_at = ?, report_order = ?,"
     " facts_run_at = ?, recent = ?, evaluated = ?, stale_at = ?, run_id = ? WHERE machine = ?"
+)
+WRITE_FACTS: Final = (
+    "UPDATE posture SET passed = ?, failed = ?, errored = ?, not_applicable = ?, times = ?,"
+    " heard = ?, spoke = ? WHERE machine = ?"
 )

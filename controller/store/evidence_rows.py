@@ -14,6 +14,10 @@ from controller.store.context import Context
 from controller.store.dealings import Dealings
 
 _REWRITE: Final = timedelta(days=1) // timedelta(microseconds=1)
+WRITE_SINCE: Final = (
+    "INSERT INTO evidence_since (machine, body) VALUES (?, ?)"
+    " ON CONFLICT (machine) DO UPDATE SET body = excluded.body"
+)
 MOST_SINCE: Final = 24
 """Results whose evidence may stand beside the whole; more, and all is packed anew."""
 
@@ -41,32 +45,26 @@ class EvidenceWriting(EvidenceReading):
 
     def add_evidence(
         self, known: Dealings, absorbed: Absorbed, at: datetime, catalog: Catalog
-    ) -> None:
-        """Write the evidence of a few changed results beside the whole."""
-        row = self.db.one("SELECT body FROM evidence_since WHERE machine = ?", (known.number,))
-        since = {**packed.unpack(row[0]), **absorbed.evidence} if row else absorbed.evidence
-        if len(since) > MOST_SINCE:
-            self._save_whole(known.number, {**self.stored_evidence(known.number), **since}, at, catalog)
-            return
-        self.db.run(
-            "INSERT INTO evidence_since (machine, body) VALUES (?, ?)"
-            " ON CONFLICT (machine) DO UPDATE SET body = excluded.body",
-            (known.number, packed.pack(since)),
-        )
+    ) -> bytes | None:
+        """Keep the evidence of a few changed results; what is to stand beside the whole, packed."""
+        earlier = packed.unpack(known.since) if known.since else {}
+        since = {**earlier, **absorbed.evidence}
+        if len(since) <= MOST_SINCE:
+            return packed.pack(since)
+        self._save_whole(known.number, {**self.stored_evidence(known.number), **since}, at, catalog)
+        return None
 
     def save_evidence(
         self, known: Dealings, absorbed: Absorbed, at: datetime, catalog: Catalog
     ) -> None:
         """Rewrite evidence when something telling in it changed, or once a day."""
-        since = self.db.one("SELECT 1 FROM evidence_since WHERE machine = ?", (known.number,))
-        if not absorbed.changed and since is None and self.fresh(known, at):
-            if known.telling == _telling(absorbed.evidence, catalog):
+        telling = _telling(absorbed.evidence, catalog)
+        if not absorbed.changed and known.since is None and self.fresh(known, at):
+            if known.telling == telling:
                 return
         kept = self.stored_evidence(known.number) if known.evidence_at is not None else {}
         kept.update(absorbed.evidence)
-        self._save_whole(
-            known.number, kept, at, catalog, telling=_telling(absorbed.evidence, catalog)
-        )
+        self._save_whole(known.number, kept, at, catalog, telling)
 
     def _save_whole(
         self,

@@ -12,10 +12,10 @@ from controller.model.report import Report
 from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
 from controller.scoring.rulebook import Moment, Profile, Standing, standings
-from controller.store.columns import Times, bitmap, instant, moment_of, unpack_times
+from controller.store.columns import bitmap, instant, moment_of, note_times
 from controller.store.context import Judged
-from controller.store.dealings import READ, WRITE, Dealings, dealings_of, heard_as
-from controller.store.evidence_rows import EvidenceWriting
+from controller.store.dealings import READ, WRITE, WRITE_FACTS, Dealings, dealings_of, heard_as
+from controller.store.evidence_rows import WRITE_SINCE, EvidenceWriting
 from controller.store.interface import Cause, Receipt, Submission
 from controller.store.rescoring import Rescoring
 from controller.store.staleness import Subject
@@ -23,6 +23,9 @@ from controller.store.staleness import Subject
 RUN_LIFE: Final = timedelta(minutes=15)
 """How long an unanswered run is complete when answered; later it counts as partial (api.md)."""
 _KEPT_IDS: Final = 8
+_ADD_TRANSITION: Final = (
+    "INSERT INTO transition (machine, at, position, before, after) VALUES (?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class _Scene:
     contacts: dict[str, tuple[int | str | None, ...]]
     """By machine uuid, so that a machine's second report in a batch is noticed."""
     transitions: list[tuple[int | str, ...]]
+    postures: list[tuple[bytes | int | None, ...]]
+    since: list[tuple[int, bytes]]
 
 
 class ReportsWriting(Rescoring, EvidenceWriting):
@@ -52,7 +57,7 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         return kept[1]
 
     def record_reports(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        scene = _Scene(self.judged_moment(), self.judged(), self.catalog(), Ledger(), {}, [])
+        scene = _Scene(self.judged_moment(), self.judged(), self.catalog(), Ledger(), {}, [], [], [])
         answers: list[Receipt | Exception] = []
         latest = None
         for submission in submissions:
@@ -67,15 +72,18 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         return answers
 
     def _write_out(self, scene: _Scene) -> None:
-        if scene.contacts:
-            self.db.many(WRITE, list(scene.contacts.values()))
-            scene.contacts.clear()
-        if scene.transitions:
-            self.db.many(
-                "INSERT INTO transition (machine, at, position, before, after) VALUES (?, ?, ?, ?, ?)",
-                scene.transitions,
-            )
-            scene.transitions = []
+        """Write what was gathered, each table once."""
+        for sql, rows in (
+            (WRITE, list(scene.contacts.values())),
+            (WRITE_FACTS, scene.postures),
+            (WRITE_SINCE, scene.since),
+            (_ADD_TRANSITION, scene.transitions),
+        ):
+            if rows:
+                self.db.many(sql, rows)
+        scene.contacts.clear()
+        for gathered in (scene.postures, scene.since, scene.transitions):
+            gathered.clear()
 
     def _record(self, submission: Submission, scene: _Scene) -> Receipt:
         known = self._dealings(submission, scene)
@@ -145,17 +153,14 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         report, at = submission.report, submission.received_at
         repeatable = report.digest and not (absorbed.unknown_checks or absorbed.outdated_checks)
         heard = heard_as(report.digest, scene.catalog, asked) if repeatable else None
-        if absorbed.changed:
-            self._save_changes(known, absorbed, at, scene)
-        if heard != known.heard:
-            self.db.run(
-                "UPDATE posture SET heard = ?, spoke = ? WHERE machine = ?",
-                (heard, bitmap(absorbed.reported), known.number),
-            )
+        if absorbed.changed or heard != known.heard:
+            self._gather_facts(known, absorbed, at, heard, scene)
         if not few:
             self.save_evidence(known, absorbed, at, scene.catalog)
         elif absorbed.evidence:
-            self.add_evidence(known, absorbed, at, scene.catalog)
+            since = self.add_evidence(known, absorbed, at, scene.catalog)
+            if since is not None:
+                scene.since.append((known.number, since))
         if absorbed.posture == known.posture:
             stored = known.overall if scene.judged.cursor is None else None
             return absorbed, stored or standings(profile, known.posture)[0]
@@ -166,16 +171,16 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         )
         return absorbed, moved[0]
 
-    def _save_changes(
-        self, known: Dealings, absorbed: Absorbed, at: datetime, scene: _Scene
+    @staticmethod
+    def _gather_facts(
+        known: Dealings, absorbed: Absorbed, at: datetime, heard: bytes | None, scene: _Scene
     ) -> None:
-        times = unpack_times(known.times)
-        seconds, now = int(at.timestamp()), instant(at)
-        for position, before, after in absorbed.changed:
-            first = times[position].first_failed if position in times else 0
-            times[position] = Times(seconds, first or (seconds if after == "failed" else 0))
-            scene.transitions.append((known.number, now, position, before, after))
-        self.save_posture(known.number, absorbed.posture, times)
+        times, now = known.times, instant(at)
+        if absorbed.changed:
+            times = note_times(times, absorbed.changed, int(at.timestamp()))
+            scene.transitions += [(known.number, now, *change) for change in absorbed.changed]
+        bits = [bitmap(each) for each in absorbed.posture]
+        scene.postures.append((*bits, times, heard, bitmap(absorbed.reported), known.number))
 
     def _keep(
         self, known: Dealings, seen: int, reported: int | None, scene: _Scene
