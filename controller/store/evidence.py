@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +21,7 @@ _DECODER: Final = msgspec.json.Decoder(
 )
 
 
+_RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LITTLE: Final = 4096
 
 
@@ -46,12 +47,27 @@ def unpack(column: bytes) -> dict[str, Evidence]:
     return {id_: Evidence(value, details, rows) for id_, (value, details, rows) in body.items()}
 
 
+def merged(columns: Sequence[bytes], newer: Mapping[str, Evidence], wanted: Container[str]) -> bytes:
+    """Pack several packed values into one, later over earlier, without reading what is in them."""
+    texts: dict[str, object] = {}
+    for column in columns:
+        texts.update(_RAW.decode(zlib.decompress(column)))
+    texts.update((id_, _plain(each)) for id_, each in newer.items())
+    body = _deflate(msgspec.json.encode({id_: each for id_, each in texts.items() if id_ in wanted}))
+    if len(body) <= MAX_BYTES:
+        return body
+    return pack({id_: each for id_, each in unpack(body).items()})
+
+
 def _plain(evidence: Evidence) -> tuple[object, str, object]:
     return evidence.actual_value, evidence.details, evidence.rows
 
 
 def _compress(evidence: Mapping[str, Evidence]) -> bytes:
-    text = msgspec.json.encode({id_: _plain(each) for id_, each in evidence.items()})
+    return _deflate(msgspec.json.encode({id_: _plain(each) for id_, each in evidence.items()}))
+
+
+def _deflate(text: bytes) -> bytes:
     if len(text) > _LITTLE:
         return zlib.compress(text, 1)
     packer = zlib.compressobj(1, zlib.DEFLATED, 12, 4)  # starts several times sooner

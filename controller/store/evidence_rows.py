@@ -18,8 +18,8 @@ WRITE_SINCE: Final = (
     "INSERT INTO evidence_since (machine, body) VALUES (?, ?)"
     " ON CONFLICT (machine) DO UPDATE SET body = excluded.body"
 )
-MOST_SINCE: Final = 24
-"""Results whose evidence may stand beside the whole; more, and all is packed anew."""
+MOST_SINCE: Final = 1_500
+"""Bytes of evidence that may stand beside the whole; more, and all is packed anew."""
 
 
 class EvidenceReading(Context):
@@ -47,11 +47,13 @@ class EvidenceWriting(EvidenceReading):
         self, known: Dealings, absorbed: Absorbed, at: datetime, catalog: Catalog
     ) -> bytes | None:
         """Keep the evidence of a few changed results; what is to stand beside the whole, packed."""
-        earlier = packed.unpack(known.since) if known.since else {}
-        since = {**earlier, **absorbed.evidence}
-        if len(since) <= MOST_SINCE:
-            return packed.pack(since)
-        self._save_whole(known.number, {**self.stored_evidence(known.number), **since}, at, catalog)
+        body = packed.merged([known.since] if known.since else [], absorbed.evidence, catalog.checks)
+        # So many bytes that writing them each time costs more than packing everything now and then.
+        if len(body) <= MOST_SINCE:
+            return body
+        row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (known.number,))
+        columns = [row[0], body] if row else [body]
+        self._save_whole(known.number, packed.merged(columns, {}, catalog.checks), at)
         return None
 
     def save_evidence(
@@ -62,24 +64,19 @@ class EvidenceWriting(EvidenceReading):
         if not absorbed.changed and known.since is None and self.fresh(known, at):
             if known.telling == telling:
                 return
-        kept = self.stored_evidence(known.number) if known.evidence_at is not None else {}
-        kept.update(absorbed.evidence)
-        self._save_whole(known.number, kept, at, catalog, telling)
+        columns: list[bytes] = []
+        if known.evidence_at is not None and not absorbed.evidence.keys() >= catalog.checks.keys():
+            row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (known.number,))
+            columns = [each for each in (row[0] if row else None, known.since) if each]
+        body = packed.merged(columns, absorbed.evidence, catalog.checks)
+        self._save_whole(known.number, body, at, telling)
 
-    def _save_whole(
-        self,
-        number: int,
-        evidence: Mapping[str, Evidence],
-        at: datetime,
-        catalog: Catalog,
-        telling: bytes = b"",
-    ) -> None:
-        kept = {id_: each for id_, each in evidence.items() if id_ in catalog.checks}
+    def _save_whole(self, number: int, body: bytes, at: datetime, telling: bytes = b"") -> None:
         self.db.run(
             "INSERT INTO evidence (machine, digest, stored_at, body) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (machine) DO UPDATE SET digest = excluded.digest,"
             " stored_at = excluded.stored_at, body = excluded.body",
-            (number, telling, instant(at), packed.pack(kept)),
+            (number, telling, instant(at), body),
         )
         self.db.run("DELETE FROM evidence_since WHERE machine = ?", (number,))
 
