@@ -19,7 +19,7 @@ from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.managed import Managed
 from controller.model.posture import Posture
 from controller.model.terms import PLATFORMS, SEVERITIES, Platform, RiskLevel, Severity
-from controller.scoring.score import Score, Tally, Target, all_compliant, meets, score, tally
+from controller.scoring.score import Masks, Score, Target, all_compliant, score, weigh
 from controller.scoring.selection import select
 from controller.scoring.waivers import Ended, active, starts_at
 
@@ -34,6 +34,9 @@ class Profile(NamedTuple):
     bare_targets: tuple[Target, ...]
     """As if there were no exceptions."""
     bare_overall: Target
+    weighings: tuple[tuple[Masks, ...], tuple[tuple[int, int, int, int], ...]]
+    """What is to be weighed, each different one once; and for each policy, and at last for all of them,
+    which of these it is, which without exceptions, and the threshold (numerator, 100 x denominator)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +275,22 @@ def compile_profile(
         rulebook.target(policy, os, bits) for policy, bits in zip(policies, exempted, strict=True)
     )
     bare = tuple(rulebook.target(policy, os, 0) for policy in policies)
-    return Profile(policies, targets, union(targets), bare, union(bare))
+    overall, bare_overall = union(targets), union(bare)
+    weighings = _weighings((*targets, overall), (*bare, bare_overall))
+    return Profile(policies, targets, overall, bare, bare_overall, weighings)
+
+
+def _weighings(
+    targets: tuple[Target, ...], bare: tuple[Target, ...]
+) -> tuple[tuple[Masks, ...], tuple[tuple[int, int, int, int], ...]]:
+    distinct: dict[Masks, int] = {}
+    places = []
+    for target, without in zip(targets, bare, strict=True):
+        numerator, denominator = target.threshold
+        place = distinct.setdefault(Masks.of(target), len(distinct))
+        bare_place = distinct.setdefault(Masks.of(without), len(distinct))
+        places.append((place, bare_place, numerator, 100 * denominator))
+    return tuple(distinct), tuple(places)
 
 
 def union(targets: tuple[Target, ...]) -> Target:
@@ -323,35 +341,86 @@ def score_profile(profile: Profile, posture: Posture) -> MachineScore:
 
 def standings(profile: Profile, posture: Posture) -> tuple[Standing, ...]:
     """What is stored of a machine's scores: overall first, then the policies in order."""
-    kept: list[Standing] = []
-    for target, bare in zip(profile.targets, profile.bare_targets, strict=True):
-        weighed = tally(target, posture)
-        plain = weighed if target is bare or target == bare else tally(bare, posture)
+    passed, failed, errored, _ = posture
+    distinct, places = profile.weighings
+    weighed = [weigh(masks, passed, failed, errored) for masks in distinct]
+    kept = []
+    for place, bare_place, numerator, denominator in places:
+        passed_weight, total, risk = weighed[place]
+        bare_passed, bare_total, bare_risk = weighed[bare_place]
         kept.append(
-            _standing(
-                weighed,
-                meets(target.threshold, weighed.passed_weight, weighed.total_weight),
-                plain,
-                meets(bare.threshold, plain.passed_weight, plain.total_weight),
+            Standing(
+                passed_weight * 10_000 // total if total else None,
+                risk,
+                denominator * passed_weight >= numerator * total if total else None,
+                bare_passed * 10_000 // bare_total if bare_total else None,
+                bare_risk,
+                denominator * bare_passed >= numerator * bare_total if bare_total else None,
             )
         )
-    overall = tally(profile.overall, posture)
-    same = profile.overall == profile.bare_overall
-    plain = overall if same else tally(profile.bare_overall, posture)
+    # The last place is that of all policies together; its threshold of 0 says whether it counts.
+    hundredths, risk, _, bare_hundredths, bare_risk, _ = kept.pop()
     return (
-        _standing(
-            overall,
+        Standing(
+            hundredths,
+            risk,
             all_compliant([each.compliant for each in kept]),
-            plain,
+            bare_hundredths,
+            bare_risk,
             all_compliant([each.bare_compliant for each in kept]),
         ),
         *kept,
     )
 
 
-def _standing(
-    weighed: Tally, compliant: bool | None, bare: Tally, bare_ok: bool | None
-) -> Standing:
-    return Standing(
-        weighed.hundredths, weighed.risk, compliant, bare.hundredths, bare.risk, bare_ok
-    )
+class Shift:
+    """What changes for a kind of machine from one profile to another with the same policies."""
+
+    def __init__(self, old: Profile, new: Profile) -> None:
+        """Compare two profiles.
+
+        Raises:
+            ValueError: They are of different policies.
+        """
+        if old.policies != new.policies or old.bare_targets != new.bare_targets:
+            raise ValueError("only profiles of the same policies can be compared")
+        self._places = [
+            (index + 1, Masks.of(target), target.threshold)
+            for index, (before, target) in enumerate(zip(old.targets, new.targets, strict=True))
+            if target != before
+        ]
+        self._overall = Masks.of(new.overall) if old.overall != new.overall else None
+        pairs = [*zip(old.targets, new.targets, strict=True), (old.overall, new.overall)]
+        self.bits = 0
+        """Positions that count on one side alone: a machine without an outcome there stays as it is."""
+        for before, target in pairs:
+            self.bits |= before.counted ^ target.counted
+            self.bits |= before.counted_errors ^ target.counted_errors
+            for was, now in zip(before[:4], target[:4], strict=True):
+                self.bits |= was ^ now
+
+    def apply(self, posture: Posture, was: tuple[Standing, ...]) -> tuple[Standing, ...]:
+        """A machine's standings under the new profile, from those under the old one."""
+        passed, failed, errored, _ = posture
+        if not (passed | failed | errored) & self.bits:
+            return was
+        now = list(was)
+        for place, masks, (numerator, denominator) in self._places:
+            weight, total, risk = weigh(masks, passed, failed, errored)
+            _, _, _, bare_hundredths, bare_risk, bare_compliant = was[place]
+            now[place] = Standing(
+                weight * 10_000 // total if total else None,
+                risk,
+                100 * denominator * weight >= numerator * total if total else None,
+                bare_hundredths,
+                bare_risk,
+                bare_compliant,
+            )
+        hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant = was[0]
+        if self._overall is not None:
+            weight, total, risk = weigh(self._overall, passed, failed, errored)
+            hundredths = weight * 10_000 // total if total else None
+        if self._places:
+            compliant = all_compliant([each.compliant for each in now[1:]])
+        now[0] = Standing(hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant)
+        return tuple(now)
