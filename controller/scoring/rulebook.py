@@ -35,8 +35,11 @@ class Profile(NamedTuple):
     """As if there were no exceptions."""
     bare_overall: Target
     weighings: tuple[tuple[Masks, ...], tuple[tuple[int, int, int, int], ...]]
-    """What is to be weighed, each different one once; and for each policy, and at last for all of them,
-    which of these it is, which without exceptions, and the threshold (numerator, 100 x denominator)."""
+    """What is to be weighed, each different one once; and for each policy which of these it is, which it
+    is without exceptions, and the threshold (numerator, 100 x denominator)."""
+    overall_place: int
+    bare_place: int
+    """Which of these is everything together, with exceptions and without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +279,18 @@ def compile_profile(
     )
     bare = tuple(rulebook.target(policy, os, 0) for policy in policies)
     overall, bare_overall = union(targets), union(bare)
-    weighings = _weighings((*targets, overall), (*bare, bare_overall))
-    return Profile(policies, targets, overall, bare, bare_overall, weighings)
+    distinct, places = _weighings((*targets, overall), (*bare, bare_overall))
+    overall_place, bare_place, *_ = places[-1]
+    return Profile(
+        policies,
+        targets,
+        overall,
+        bare,
+        bare_overall,
+        (distinct, places[:-1]),
+        overall_place,
+        bare_place,
+    )
 
 
 def _weighings(
@@ -344,33 +357,47 @@ def standings(profile: Profile, posture: Posture) -> tuple[Standing, ...]:
     passed, failed, errored, _ = posture
     distinct, places = profile.weighings
     weighed = [weigh(masks, passed, failed, errored) for masks in distinct]
-    kept = []
+    kept: list[Standing] = []
+    verdict: bool | None = None
+    bare_verdict: bool | None = None
     for place, bare_place, numerator, denominator in places:
-        passed_weight, total, risk = weighed[place]
-        bare_passed, bare_total, bare_risk = weighed[bare_place]
+        weight, total, risk = weighed[place]
+        compliant = hundredths = None
+        if total:
+            hundredths = weight * 10_000 // total
+            compliant = denominator * weight >= numerator * total
+            verdict = compliant and verdict is not False
+        if bare_place == place:
+            kept.append(_standing((hundredths, risk, compliant, hundredths, risk, compliant)))
+            if total:
+                bare_verdict = compliant and bare_verdict is not False
+            continue
+        bare_weight, bare_total, bare_risk = weighed[bare_place]
+        bare_compliant = bare_hundredths = None
+        if bare_total:
+            bare_hundredths = bare_weight * 10_000 // bare_total
+            bare_compliant = denominator * bare_weight >= numerator * bare_total
+            bare_verdict = bare_compliant and bare_verdict is not False
         kept.append(
-            Standing(
-                passed_weight * 10_000 // total if total else None,
-                risk,
-                denominator * passed_weight >= numerator * total if total else None,
-                bare_passed * 10_000 // bare_total if bare_total else None,
-                bare_risk,
-                denominator * bare_passed >= numerator * bare_total if bare_total else None,
-            )
+            _standing((hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant))
         )
-    # The last place is that of all policies together; its threshold of 0 says whether it counts.
-    hundredths, risk, _, bare_hundredths, bare_risk, _ = kept.pop()
-    return (
-        Standing(
-            hundredths,
+    weight, total, risk = weighed[profile.overall_place]
+    bare_weight, bare_total, bare_risk = weighed[profile.bare_place]
+    overall = _standing(
+        (
+            weight * 10_000 // total if total else None,
             risk,
-            all_compliant([each.compliant for each in kept]),
-            bare_hundredths,
+            verdict,
+            bare_weight * 10_000 // bare_total if bare_total else None,
             bare_risk,
-            all_compliant([each.bare_compliant for each in kept]),
-        ),
-        *kept,
+            bare_verdict,
+        )
     )
+    return (overall, *kept)
+
+
+_standing = Standing._make
+"""Half the cost of a call by names."""
 
 
 class Shift:
@@ -385,7 +412,7 @@ class Shift:
         if old.policies != new.policies or old.bare_targets != new.bare_targets:
             raise ValueError("only profiles of the same policies can be compared")
         self._places = [
-            (index + 1, Masks.of(target), target.threshold)
+            (index + 1, Masks.of(target), (target.threshold[0], 100 * target.threshold[1]))
             for index, (before, target) in enumerate(zip(old.targets, new.targets, strict=True))
             if target != before
         ]
@@ -407,20 +434,20 @@ class Shift:
         now = list(was)
         for place, masks, (numerator, denominator) in self._places:
             weight, total, risk = weigh(masks, passed, failed, errored)
-            _, _, _, bare_hundredths, bare_risk, bare_compliant = was[place]
-            now[place] = Standing(
-                weight * 10_000 // total if total else None,
-                risk,
-                100 * denominator * weight >= numerator * total if total else None,
-                bare_hundredths,
-                bare_risk,
-                bare_compliant,
-            )
-        hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant = was[0]
+            if total:
+                hundredths: int | None = weight * 10_000 // total
+                compliant: bool | None = denominator * weight >= numerator * total
+            else:
+                hundredths = compliant = None
+            now[place] = _standing((hundredths, risk, compliant, *was[place][3:]))
+        hundredths, risk, verdict, *bare = was[0]
         if self._overall is not None:
             weight, total, risk = weigh(self._overall, passed, failed, errored)
             hundredths = weight * 10_000 // total if total else None
         if self._places:
-            compliant = all_compliant([each.compliant for each in now[1:]])
-        now[0] = Standing(hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant)
+            verdict = None
+            for each in now[1:]:
+                if each[2] is not None:
+                    verdict = each[2] and verdict is not False
+        now[0] = _standing((hundredths, risk, verdict, *bare))
         return tuple(now)

@@ -140,24 +140,35 @@ def weigh(masks: Masks, passed: int, failed: int, errored: int) -> tuple[int, in
     failed_critical = (wrong & critical).bit_count()
     failed_high = (wrong & high).bit_count()
     failed_medium = (wrong & medium).bit_count()
-    lost = (
-        10 * failed_critical + 5 * failed_high + 3 * failed_medium + (wrong & low).bit_count()
-    )
+    lost = 10 * failed_critical + 5 * failed_high + 3 * failed_medium + (wrong & low).bit_count()
     total_weight = full_weight
     unclear = 0
     if wrong != rest:
-        # What neither passed nor failed is in the total only where errors count.
+        # What neither passed nor failed is in the total only where it is an error that counts.
         other = rest ^ wrong
-        unclear = other & errored & (critical | high)
-        absent = other ^ (other & errored & counted_errors)
-        if absent:
-            total_weight -= _weight(absent, critical, high, medium, low)
-        lost += _weight(other ^ absent, critical, high, medium, low)
+        erred = other & errored
+        if erred:
+            unclear = erred & (critical | high)
+            erred &= counted_errors
+            lost += (
+                10 * (erred & critical).bit_count()
+                + 5 * (erred & high).bit_count()
+                + 3 * (erred & medium).bit_count()
+                + (erred & low).bit_count()
+            )
+            other ^= erred
+        if other:
+            total_weight -= (
+                10 * (other & critical).bit_count()
+                + 5 * (other & high).bit_count()
+                + 3 * (other & medium).bit_count()
+                + (other & low).bit_count()
+            )
+    if failed_critical:
+        return total_weight - lost, total_weight, "critical"
     risk: RiskLevel
     if not total_weight:
         risk = "unknown"
-    elif failed_critical:
-        risk = "critical"
     elif failed_high > _MANY_HIGH:
         risk = "high"
     elif failed_high or failed_medium >= _MANY_MEDIUM or unclear:
@@ -165,15 +176,6 @@ def weigh(masks: Masks, passed: int, failed: int, errored: int) -> tuple[int, in
     else:
         risk = "low"
     return total_weight - lost, total_weight, risk
-
-
-def _weight(bits: int, critical: int, high: int, medium: int, low: int) -> int:
-    return (
-        10 * (bits & critical).bit_count()
-        + 5 * (bits & high).bit_count()
-        + 3 * (bits & medium).bit_count()
-        + (bits & low).bit_count()
-    )
 
 
 def meets(threshold: tuple[int, int], passed_weight: int, total_weight: int) -> bool | None:
