@@ -8,7 +8,10 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from controller.model.posture import Posture
 from controller.model.terms import RISK_LEVELS
@@ -119,6 +122,16 @@ def unpack_times(column: bytes) -> dict[int, Times]:
     return {
         flat[index]: Times(flat[count + index], flat[2 * count + index]) for index in range(count)
     }
+
+
+instants_of: Final = msgspec.json.Decoder(dict[str, int]).decode
+"""Instants by name, from their column."""
+
+
+@lru_cache(maxsize=4096)
+def tags_of(column: str) -> tuple[str, ...]:
+    """A machine's tags; most machines share theirs with others."""
+    return tuple(json.loads(column))
 
 
 def flag(value: bool | None) -> int | None:

@@ -14,12 +14,10 @@ from controller.model.terms import Platform
 from controller.scoring.absorb import Catalog
 from controller.scoring.ledger import OVERALL
 from controller.scoring.rulebook import Standing
-from controller.store.columns import bits_of, moment_of, posture_of, standing_of
+from controller.store.columns import bits_of, instants_of, moment_of, posture_of, standing_of, tags_of
 from controller.store.driver import Record
 
 _encode: Final = msgspec.json.encode
-_tags: Final = msgspec.json.Decoder(tuple[str, ...])
-_instants: Final = msgspec.json.Decoder(dict[str, int])
 
 
 @dataclass(slots=True)
@@ -86,16 +84,16 @@ def dealings_of(row: Record, uuid: str) -> Dealings:
         number=values[2],
         uuid=uuid,
         os=values[3],
-        tags=_tags.decode(values[4]),
+        tags=tags_of(values[4]),
         approved_at=moment_of(values[5] or 0),
         collected_at=values[6],
         report_order=values[7],
         facts_run_at=values[8],
         recent=values[9].split() if values[9] else [],
-        evaluated=_instants.decode(values[10]),
+        evaluated=instants_of(values[10]),
         run_id=values[11],
         run_issued_at=values[12],
-        run_policies=_tags.decode(values[13]) if values[13] else (),
+        run_policies=tags_of(values[13]) if values[13] else (),
         run_asked=bits_of(values[14]) if values[14] else 0,
         posture=posture_of(values[16:20]) if passed is not None else Posture(),
         times=values[15] or b"",

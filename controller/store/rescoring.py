@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import monotonic
 from typing import Final
 
 from controller.model.posture import Posture
@@ -19,12 +20,14 @@ from controller.scoring.judge import judge
 from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
 from controller.scoring.rulebook import Moment, Profile, Standing, standings
 from controller.store.columns import (
+    StandingColumns,
     Times,
     bitmap,
     instant,
     pack_times,
     posture_of,
     standing_columns,
+    tags_of,
     unpack_times,
 )
 from controller.store.context import Cache, Carry, Judged
@@ -35,8 +38,12 @@ from controller.store.staleness import Staleness, Subject
 
 IN_PLACE: Final = 1_000
 """How many machines are judged again inside the changing transaction itself."""
-CHUNK: Final = 500
-"""How many machines one step of a fleet-wide change takes; a step bounds how long writers wait."""
+CHUNK: Final = 10_000
+"""How many machines one step of a fleet-wide change takes at most."""
+PORTION: Final = 250
+"""How many are judged between two looks at the clock."""
+STEP_SECONDS: Final = 0.08
+"""After this long a step ends; it bounds how long writers wait."""
 
 
 @dataclass(slots=True)
@@ -74,7 +81,7 @@ class Rescoring(Staleness, EvidenceReading):
                 f"{query} AND m.number > ? ORDER BY m.number LIMIT ?", (after, limit)
             )
         return [
-            Subject(row[0], row[1], row[2], tuple(json.loads(row[3])), posture_of(row[4:8]))
+            Subject(row[0], row[1], row[2], tags_of(row[3]), posture_of(row[4:8]))
             for row in rows
         ]
 
@@ -301,44 +308,72 @@ class Rescoring(Staleness, EvidenceReading):
         judged = self.judged()
         if judged.cursor is None:
             return False
-        slot = 1 - judged.slot
-        subjects = self.subjects(after=judged.cursor, limit=self.chunk)
-        if not subjects:
-            self._finish_fleet_change(judged, as_of)
-            return False
-        last = subjects[-1].number
-        moment = self.judged_moment()
-        numbers = self.policy_numbers_cached()
+        started, left = monotonic(), self.chunk
         ledger = Ledger()
+        while left > 0 and (left == self.chunk or monotonic() - started < STEP_SECONDS):
+            size = min(left, PORTION)
+            left -= size
+            subjects = self.subjects(after=judged.cursor or 0, limit=size)
+            if not subjects:
+                if left + size < self.chunk:
+                    break  # what was judged in this step is posted first
+                self._finish_fleet_change(judged, as_of)
+                return False
+            judged = self._rescore(judged, subjects, ledger, as_of)
+        self.save_judged(judged)
+        self.post(ledger, 1 - judged.slot, as_of)
+        return True
+
+    def _rescore(
+        self, judged: Judged, subjects: Sequence[Subject], ledger: Ledger, as_of: datetime
+    ) -> Judged:
+        """Judge a portion into the other slot; only rows that differ are written."""
+        slot, first, last = 1 - judged.slot, judged.cursor or 0, subjects[-1].number
+        visible = self._score_rows(judged.slot, first, last)
+        there = self._score_rows(slot, first, last)
+        moment, numbers = self.judged_moment(), self.policy_numbers_cached()
         effects = []
         rows: list[tuple[int | None, ...]] = []
         packed: list[list[int | None]] = []
         for subject in subjects:
             profile = moment.profile(subject.uuid, subject.os, subject.tags)
-            posture = self._carry_over(subject, judged.carry, as_of)
+            posture = self._carry_over(subject, judged.carry, as_of) if judged.carry else subject.posture
             keys = _keys(profile, numbers)
             kept = standings(profile, posture)
             ledger.standings(keys, kept, 1)
             effects.append(effective(profile, posture))
             for key, standing in zip(keys, kept, strict=True):
                 columns = standing_columns(standing)
-                rows.append((slot, subject.number, key, *columns))
-                packed.append([subject.number, key, *columns[:3]])
+                place = (subject.number, key)
+                if there.pop(place, None) != columns:
+                    rows.append((slot, *place, *columns))
+                before = visible.get(place)
+                if before is None or before[:3] != columns[:3]:
+                    packed.append([*place, *columns[:3]])
         ledger.many(effects)
-        self.db.run(
-            "DELETE FROM score WHERE slot = ? AND machine > ? AND machine <= ?",
-            (slot, judged.cursor, last),
-        )
+        if there:
+            gone = [(slot, *place) for place in there]
+            self.db.many("DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?", gone)
         self.db.many(_SAVE_SCORE, rows)
-        self.db.run(
-            "INSERT INTO fleet_score (event, first_machine, last_machine, body) VALUES (?, ?, ?, ?)",
-            (judged.event, subjects[0].number, last, zlib.compress(json.dumps(packed).encode(), 1)),
-        )
+        if packed:
+            body = zlib.compress(json.dumps(packed, separators=(",", ":")).encode(), 1)
+            self.db.run(
+                "INSERT INTO fleet_score (event, first_machine, last_machine, body)"
+                " VALUES (?, ?, ?, ?)",
+                (judged.event, subjects[0].number, last, body),
+            )
         if judged.schedules:
             self.restale(subjects)
-        self.save_judged(replace(judged, cursor=last))
-        self.post(ledger, slot, as_of)
-        return True
+        return replace(judged, cursor=last)
+
+    def _score_rows(self, slot: int, after: int, last: int) -> dict[tuple[int, int], StandingColumns]:
+        """Stored standings of a range of machines, by machine and policy number."""
+        rows = self.db.all(
+            "SELECT machine, policy, hundredths, risk, compliant, bare_hundredths, bare_risk,"
+            " bare_compliant FROM score WHERE slot = ? AND machine > ? AND machine <= ?",
+            (slot, after, last),
+        )
+        return {row[:2]: row[2:] for row in rows}
 
     def _finish_fleet_change(self, judged: Judged, as_of: datetime) -> None:
         slot = 1 - judged.slot

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from controller.model.documents import Policy
 from controller.model.posture import Posture
 from controller.model.terms import Platform
 from controller.scoring.staleness import stale_after
-from controller.store.columns import instant, moment_of
+from controller.store.columns import instant, instants_of, moment_of
 from controller.store.context import Patience
 from controller.store.objects_read import ObjectsReading
 
@@ -79,16 +78,23 @@ class Staleness(ObjectsReading):
 
     def restale(self, subjects: Iterable[Subject]) -> None:
         """Set it again, after schedules, targets or tags changed."""
-        for subject in subjects:
-            row = self.db.one(
-                "SELECT c.evaluated, m.approved_at FROM contact c"
-                " JOIN machine m ON m.number = c.machine WHERE c.machine = ?",
-                (subject.number,),
-            )
-            if row is not None:
+        by_number = {subject.number: subject for subject in subjects}
+        if not by_number:
+            return
+        # One statement for them all: those asked for lie together, or are few.
+        rows = self.db.all(
+            "SELECT c.machine, c.evaluated, m.approved_at, c.stale_at FROM contact c"
+            " JOIN machine m ON m.number = c.machine WHERE c.machine >= ? AND c.machine <= ?",
+            (min(by_number), max(by_number)),
+        )
+        found = []
+        for number, evaluated, approved_at, stale_at in rows:
+            subject = by_number.get(number)
+            if subject is not None:
                 at = self.stale_at(
-                    subject.os, subject.tags, json.loads(row[0]), moment_of(row[1] or 0)
+                    subject.os, subject.tags, instants_of(evaluated), moment_of(approved_at or 0)
                 )
-                self.db.run(
-                    "UPDATE contact SET stale_at = ? WHERE machine = ?", (at, subject.number)
-                )
+                if at != stale_at:
+                    found.append((at, number))
+        if found:
+            self.db.many("UPDATE contact SET stale_at = ? WHERE machine = ?", found)
