@@ -40,7 +40,7 @@ def check_text(number: int, seed: int = 7, query: str = "") -> str:
     fate = random.Random(f"{seed}/{number}")
     severity = fate.choices(SEVERITIES, _WEIGHTS)[0]
     operator = "gte" if number % 3 == 0 else "equals"
-    where = query or f"SELECT path, value FROM augeas WHERE path = '/etc/conf-{number}'"
+    where = query or f"SELECT path, mode AS value FROM file WHERE path = '/etc/conf-{number}'"
     return f"""\
   - id: {check_id(number)}
     title: Setting {number} of the base system is as agreed

@@ -95,14 +95,15 @@ def controller(
         if not found:
             raise RuntimeError((folder / "serve.log").read_text()[-3000:])
         port = int(found.group(1))
-        _until_ready(port)
+        until_ready(port)
         yield Served(port, data, repo, process.pid)
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _until_ready(port: int) -> None:
+def until_ready(port: int) -> None:
+    """Return when ``/readyz`` says yes."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
