@@ -151,7 +151,7 @@ class GateKeeper:
                 app = respond(error)
             except ClientDisconnect:
                 return
-            except Exception:  # as below
+            except Exception:  # noqa: BLE001 - as below: the catch-all of this edge
                 _log.exception("this is a bug")
                 app = internal_error()
         await self._answer(app, scope, receive, send)

@@ -117,15 +117,15 @@ async def _parse(
 def shown(receipt: Receipt) -> ReceiptBody:
     """The answer to a report that was taken."""
     return {
-            "report_id": receipt.report_id,
-            "accepted": receipt.accepted,
-            "changed": receipt.changed,
-            "duplicate": receipt.duplicate,
-            "superseded": receipt.superseded,
-            "unknown_checks": receipt.unknown_checks,
-            "outdated_checks": receipt.outdated_checks,
-            "score": {
-                "score": percent(receipt.hundredths),
+        "report_id": receipt.report_id,
+        "accepted": receipt.accepted,
+        "changed": receipt.changed,
+        "duplicate": receipt.duplicate,
+        "superseded": receipt.superseded,
+        "unknown_checks": receipt.unknown_checks,
+        "outdated_checks": receipt.outdated_checks,
+        "score": {
+            "score": percent(receipt.hundredths),
             "risk_level": cast("RiskLevel", receipt.risk),
             "compliant": receipt.compliant,
         },
@@ -135,10 +135,7 @@ def shown(receipt: Receipt) -> ReceiptBody:
 def repeatable(receipt: Receipt) -> bool:
     """Whether the store took the report as it was, so that it means the same when it comes again."""
     return not (
-        receipt.duplicate
-        or receipt.superseded
-        or receipt.unknown_checks
-        or receipt.outdated_checks
+        receipt.duplicate or receipt.superseded or receipt.unknown_checks or receipt.outdated_checks
     )
 
 

@@ -37,7 +37,7 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     report_id: _Uuid
     collected_at: Annotated[str, msgspec.Meta(max_length=40)]
     results: Annotated[list[int], msgspec.Meta(max_length=0)]
-    run_id: _Uuid | None | msgspec.UnsetType = msgspec.UNSET
+    run_id: _Uuid | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)

@@ -119,7 +119,9 @@ class Intake:
             except Exception as error:  # noqa: BLE001 - the writer must live; the caller is told
                 self._refuse_each(batch, error)
             else:
-                _settle([(waiter, answer) for (_, waiter), answer in zip(batch, answers, strict=True)])
+                _settle(
+                    [(waiter, answer) for (_, waiter), answer in zip(batch, answers, strict=True)]
+                )
 
     def _next_batch(self) -> list[Waiting] | None:
         with self._changed:
@@ -132,9 +134,7 @@ class Intake:
             count = min(len(self._waiting), self._most_at_once)
             return [self._waiting.popleft() for _ in range(count)]
 
-    def _refuse_each(
-        self, batch: list[Waiting], error: Exception
-    ) -> None:
+    def _refuse_each(self, batch: list[Waiting], error: Exception) -> None:
         """One report must not take the others down with it: each is tried alone, once."""
         if len(batch) == 1:
             _settle([(batch[0][1], error)])

@@ -13,7 +13,7 @@ from controller.scoring.absorb import Catalog
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import to_json
 from controller.store.driver import Session
-from controller.store.interface import InForce
+from controller.store.interface import FleetTotals, InForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class Cache:
         self.moments: dict[tuple[int, frozenset[str]], Moment] = {}
         self.catalog: tuple[int, Catalog] | None = None
         self.span: tuple[int, datetime, datetime | None, Moment] | None = None
+        self.totals: tuple[int, FleetTotals] | None = None
         self.patience: tuple[int, dict[tuple[Platform, tuple[str, ...]], Patience]] | None = None
 
     def copy(self) -> Cache:
@@ -92,6 +93,9 @@ class Cache:
 
 class Context:
     """The session and the cache; base of every part."""
+
+    snapshot = True
+    """False where changes of one's own would be seen: what is read then is not shared."""
 
     def __init__(self, db: Session, cache: Cache) -> None:
         self.db = db

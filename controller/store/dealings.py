@@ -12,9 +12,15 @@ import msgspec
 from controller.model.posture import Posture
 from controller.model.terms import Platform
 from controller.scoring.absorb import Catalog
-from controller.scoring.ledger import OVERALL
 from controller.scoring.rulebook import Standing
-from controller.store.columns import bits_of, instants_of, moment_of, posture_of, standing_of, tags_of
+from controller.store.columns import (
+    bits_of,
+    instants_of,
+    moment_of,
+    posture_of,
+    standing_of,
+    tags_of,
+)
 from controller.store.driver import Record
 
 _encode: Final = msgspec.json.encode
@@ -117,7 +123,7 @@ READ: Final = (
     " LEFT JOIN posture p ON p.machine = m.number"
     " LEFT JOIN evidence e ON e.machine = m.number"
     " LEFT JOIN evidence_since v ON v.machine = m.number"
-    f" LEFT JOIN score s ON s.slot = ? AND s.machine = m.number AND s.policy = {OVERALL}"
+    " LEFT JOIN score s ON s.slot = ? AND s.machine = m.number AND s.policy = 0"  # OVERALL
     " WHERE m.uuid = ?"
 )
 WRITE: Final = (

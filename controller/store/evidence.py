@@ -47,16 +47,20 @@ def unpack(column: bytes) -> dict[str, Evidence]:
     return {id_: Evidence(value, details, rows) for id_, (value, details, rows) in body.items()}
 
 
-def merged(columns: Sequence[bytes], newer: Mapping[str, Evidence], wanted: Container[str]) -> bytes:
+def merged(
+    columns: Sequence[bytes], newer: Mapping[str, Evidence], wanted: Container[str]
+) -> bytes:
     """Pack several packed values into one, later over earlier, without reading what is in them."""
     texts: dict[str, object] = {}
     for column in columns:
         texts.update(_RAW.decode(zlib.decompress(column)))
     texts.update((id_, _plain(each)) for id_, each in newer.items())
-    body = _deflate(msgspec.json.encode({id_: each for id_, each in texts.items() if id_ in wanted}))
+    body = _deflate(
+        msgspec.json.encode({id_: each for id_, each in texts.items() if id_ in wanted})
+    )
     if len(body) <= MAX_BYTES:
         return body
-    return pack({id_: each for id_, each in unpack(body).items()})
+    return pack(unpack(body))
 
 
 def _plain(evidence: Evidence) -> tuple[object, str, object]:

@@ -47,7 +47,9 @@ class EvidenceWriting(EvidenceReading):
         self, known: Dealings, absorbed: Absorbed, at: datetime, catalog: Catalog
     ) -> bytes | None:
         """Keep the evidence of a few changed results; what is to stand beside the whole, packed."""
-        body = packed.merged([known.since] if known.since else [], absorbed.evidence, catalog.checks)
+        body = packed.merged(
+            [known.since] if known.since else [], absorbed.evidence, catalog.checks
+        )
         # So many bytes that writing them each time costs more than packing everything now and then.
         if len(body) <= MOST_SINCE:
             return body
@@ -61,9 +63,9 @@ class EvidenceWriting(EvidenceReading):
     ) -> None:
         """Rewrite evidence when something telling in it changed, or once a day."""
         telling = _telling(absorbed.evidence, catalog)
-        if not absorbed.changed and known.since is None and self.fresh(known, at):
-            if known.telling == telling:
-                return
+        same = not absorbed.changed and known.since is None and known.telling == telling
+        if same and self.fresh(known, at):
+            return
         columns: list[bytes] = []
         if known.evidence_at is not None and not absorbed.evidence.keys() >= catalog.checks.keys():
             row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (known.number,))

@@ -116,7 +116,10 @@ class MachinesReading(ObjectsReading, EvidenceReading):
         join = "JOIN" if query.policy_id is not None else "LEFT JOIN"
         tables = f"{_FROM} {join} score s ON s.slot = ? AND s.machine = m.number AND s.policy = ?"
         fixed: list[Value] = [self.judged().slot, key]
-        total = self.db.one(f"SELECT count(*){tables}{where}", [*fixed, *values])
+        if where or query.policy_id is not None:
+            total = self.db.one(f"SELECT count(*){tables}{where}", [*fixed, *values])
+        else:
+            total = self.db.one("SELECT count(*) FROM machine")
         order = _ORDER[query.sort_by]
         # NULL scores last in both directions: what was not assessed is not at the top of any list.
         nulls = (

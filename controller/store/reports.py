@@ -57,7 +57,9 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         return kept[1]
 
     def record_reports(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        scene = _Scene(self.judged_moment(), self.judged(), self.catalog(), Ledger(), {}, [], [], [])
+        scene = _Scene(
+            self.judged_moment(), self.judged(), self.catalog(), Ledger(), {}, [], [], []
+        )
         answers: list[Receipt | Exception] = []
         latest = None
         for submission in submissions:
@@ -67,6 +69,11 @@ class ReportsWriting(Rescoring, EvidenceWriting):
             except ControllerError as error:
                 answers.append(error)
         self._write_out(scene)
+        if latest is not None:
+            self.db.run(
+                "UPDATE counter SET value = ? WHERE name = 'reported' AND value < ?",
+                (instant(latest), instant(latest)),
+            )
         if latest is not None and (scene.ledger.totals or scene.ledger.checks):
             self.post(scene.ledger, scene.judged.target_slot, latest)
         return answers
@@ -182,9 +189,7 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         bits = [bitmap(each) for each in absorbed.posture]
         scene.postures.append((*bits, times, heard, bitmap(absorbed.reported), known.number))
 
-    def _keep(
-        self, known: Dealings, seen: int, reported: int | None, scene: _Scene
-    ) -> None:
+    def _keep(self, known: Dealings, seen: int, reported: int | None, scene: _Scene) -> None:
         stale_at = self.stale_at(known.os, known.tags, known.evaluated, known.approved_at)
         scene.contacts[known.uuid] = known.columns(seen, reported, stale_at)
 

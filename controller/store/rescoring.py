@@ -81,8 +81,7 @@ class Rescoring(Staleness, EvidenceReading):
                 f"{query} AND m.number > ? ORDER BY m.number LIMIT ?", (after, limit)
             )
         return [
-            Subject(row[0], row[1], row[2], tags_of(row[3]), posture_of(row[4:8]))
-            for row in rows
+            Subject(row[0], row[1], row[2], tags_of(row[3]), posture_of(row[4:8])) for row in rows
         ]
 
     def rejudge(
@@ -182,7 +181,15 @@ class Rescoring(Staleness, EvidenceReading):
             columns = standing_columns(standing)
             pending.scores.append((slot, subject.number, key, *columns))
             if previous is None or previous[:3] != standing[:3]:
-                change = (subject.number, at, key, *columns[:3], cause.kind, cause.ref, cause.detail)
+                change = (
+                    subject.number,
+                    at,
+                    key,
+                    *columns[:3],
+                    cause.kind,
+                    cause.ref,
+                    cause.detail,
+                )
                 pending.changes.append(change)
         ledger.bits(
             effective(old, subject.posture) if old is not None else NOTHING,
@@ -202,7 +209,9 @@ class Rescoring(Staleness, EvidenceReading):
         """Write what was moved, add a ledger to the stored counters, and set the day's trend."""
         pending, self._pending = self._pending, _Pending()
         if pending.gone:
-            self.db.many("DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?", pending.gone)
+            self.db.many(
+                "DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?", pending.gone
+            )
         if pending.scores:
             self.db.many(_SAVE_SCORE, pending.scores)
         if pending.changes:
@@ -337,7 +346,9 @@ class Rescoring(Staleness, EvidenceReading):
         packed: list[list[int | None]] = []
         for subject in subjects:
             profile = moment.profile(subject.uuid, subject.os, subject.tags)
-            posture = self._carry_over(subject, judged.carry, as_of) if judged.carry else subject.posture
+            posture = (
+                self._carry_over(subject, judged.carry, as_of) if judged.carry else subject.posture
+            )
             keys = _keys(profile, numbers)
             kept = standings(profile, posture)
             ledger.standings(keys, kept, 1)
@@ -366,7 +377,9 @@ class Rescoring(Staleness, EvidenceReading):
             self.restale(subjects)
         return replace(judged, cursor=last)
 
-    def _score_rows(self, slot: int, after: int, last: int) -> dict[tuple[int, int], StandingColumns]:
+    def _score_rows(
+        self, slot: int, after: int, last: int
+    ) -> dict[tuple[int, int], StandingColumns]:
         """Stored standings of a range of machines, by machine and policy number."""
         rows = self.db.all(
             "SELECT machine, policy, hundredths, risk, compliant, bare_hundredths, bare_risk,"

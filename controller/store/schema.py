@@ -124,7 +124,7 @@ CREATE TABLE audit (
   number {serial}, at BIGINT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
   object TEXT NOT NULL, revision TEXT NOT NULL, detail TEXT NOT NULL, hash TEXT NOT NULL
 );
-INSERT INTO counter (name, value) VALUES ('generation', 0), ('change', 0);
+INSERT INTO counter (name, value) VALUES ('generation', 0), ('change', 0), ('reported', 0);
 """
 
 MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (("0001_initial", _0001),)

@@ -14,7 +14,6 @@ from controller.store.columns import instant, instants_of, moment_of
 from controller.store.context import Patience
 from controller.store.objects_read import ObjectsReading
 
-
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -72,7 +71,8 @@ class Staleness(ObjectsReading):
         if found is None:
             rulebook = in_force.rulebook
             found = kept[1][os, tags] = tuple(
-                (id_, _fixed(rulebook.policies[id_].document)) for id_ in rulebook.matching(os, tags)
+                (id_, _fixed(rulebook.policies[id_].document))
+                for id_ in rulebook.matching(os, tags)
             )
         return found
 

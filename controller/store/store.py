@@ -26,6 +26,8 @@ class SqlReading(MachinesReading, FleetReading, SourcesReading, CredentialsReadi
 class SqlWriting(ObjectsWriting, MachinesWriting, ReportsWriting, FleetReading, CredentialsWriting):
     """One transaction."""
 
+    snapshot = False
+
 
 class SqlStore:
     """One controller's state, behind any driver."""

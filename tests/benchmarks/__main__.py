@@ -9,7 +9,17 @@ from importlib import import_module
 from tests.benchmarks.measure import Outcome
 from tests.benchmarks.results import table, write
 
-MODULES = ("startup", "validate", "reconcile", "intake", "scoring", "dashboard", "fleet", "herd", "catalogs")
+MODULES = (
+    "startup",
+    "validate",
+    "reconcile",
+    "intake",
+    "scoring",
+    "dashboard",
+    "fleet",
+    "herd",
+    "catalogs",
+)
 
 
 def main() -> int:

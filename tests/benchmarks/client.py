@@ -66,11 +66,16 @@ class Connection(asyncio.Protocol):
             return
         head = self._buffer[:end].lower()
         found = head.find(b"content-length: ")
-        length = int(head[found + 16 :].split(b"\r", 1)[0]) if found >= 0 else 0
-        if len(self._buffer) < end + 4 + length:
+        if found >= 0:
+            stop = end + 4 + int(head[found + 16 :].split(b"\r", 1)[0])
+        elif b"transfer-encoding: chunked" in head:
+            last = self._buffer.find(b"0\r\n\r\n", end + 2)
+            stop = last + 5 if last >= 0 else len(self._buffer) + 1
+        else:
+            stop = end + 4
+        if len(self._buffer) < stop:
             return
-        answer = self._buffer[end + 4 : end + 4 + length]
-        self._buffer = self._buffer[end + 4 + length :]
+        answer, self._buffer = self._buffer[end + 4 : stop], self._buffer[stop:]
         waiter, self._waiter = self._waiter, None
         if not waiter.done():
             waiter.set_result((int(head[9:12]), head, answer))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +46,21 @@ def machine_uuid(number: int) -> str:
 
 
 def posture(number: int, places: list[int]) -> Posture:
-    """A machine's outcomes over definition positions: 84 % pass, 12 % fail, the rest is neither."""
+    """A machine's outcomes over definition positions: one in eight fails, one in 64 is neither."""
     fate = random.Random(f"posture/{number}")
-    masks = [0, 0, 0, 0]
-    for place in places:
-        masks[fate.choices((0, 1, 2, 3), (84, 12, 2, 2))[0]] |= 1 << place
-    return Posture(*masks)
+    width = max(places) + 1
+    known = (1 << width) - 1
+
+    def rare(words: int) -> int:
+        bits = known
+        for _ in range(words):
+            bits &= fate.getrandbits(width)
+        return bits
+
+    errored = rare(7)
+    absent = rare(7) & ~errored
+    failed = rare(3) & ~errored & ~absent
+    return Posture(known & ~errored & ~absent & ~failed, failed, errored, absent)
 
 
 def put_configuration(store: SqlStore, declared: Configuration) -> None:
@@ -66,7 +78,7 @@ def fill(store: SqlStore, machines: int, checks: int = 200) -> None:
     """Add machines with postures to a store that has its configuration."""
     with store.write() as tx:
         positions = tx.in_force().rulebook.positions
-        places = [positions[check_id(n)] for n in range(checks)]
+        places = sorted(positions[check_id(n)] for n in range(checks))
         evaluated = json.dumps(dict.fromkeys(tx.in_force().policies, instant(NOW)))
         sections = list(_rows(machines, places, evaluated))
         for sql, rows in zip(_INSERTS, zip(*sections, strict=True), strict=True):
@@ -86,11 +98,20 @@ def rescore(store: SqlStore) -> None:
 
 
 def stored(folder: Path, machines: int, checks: int = 200) -> SqlStore:
-    """A store of so many machines in a folder."""
-    store = open_store(folder)
-    put_configuration(store, configuration(checks))
-    fill(store, machines, checks)
-    return store
+    """A store of so many machines in a folder; made once in a process, then copied."""
+    template = Path(_templates().name) / f"{machines}-{checks}"
+    if not template.exists():
+        store = open_store(template)
+        put_configuration(store, configuration(checks))
+        fill(store, machines, checks)
+        store.close()
+    shutil.copytree(template, folder)
+    return open_store(folder)
+
+
+@cache
+def _templates() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="gitward-bench-fleets-")
 
 
 _INSERTS = (
@@ -105,25 +126,31 @@ _INSERTS = (
 )
 
 
+def _times(first: int, places: list[int], bits: Posture, fate: random.Random) -> dict[int, Times]:
+    times = {}
+    for place in places:
+        since = first if fate.random() < 0.9 else first + 3_600 * fate.randrange(48)
+        times[place] = Times(since, since if bits.failed >> place & 1 else 0)
+    return times
+
+
 def _rows(machines: int, places: list[int], evaluated: str) -> Iterator[tuple[Any, ...]]:
     now, seconds = instant(NOW), int(NOW.timestamp())
     stale = instant(NOW + timedelta(days=1))
+    packed = b""
     for n in range(machines):
         number = n + 1
         bits = posture(n, places)
-        # A machine's outcomes stand since its first report, a few since some later hour.
-        fate = random.Random(f"times/{n}")
-        first = seconds - fate.randrange(86_400 * 90)
-        times = {}
-        for place in places:
-            since = first if fate.random() < 0.9 else first + 3_600 * fate.randrange(48)
-            times[place] = Times(since, since if bits.failed >> place & 1 else 0)
-        recent = " ".join(str(uuid.UUID(int=fate.getrandbits(128), version=4)) for _ in range(8))
+        fate = random.Random(f"recent/{n}")
+        if n % 50 == 0:
+            # Outcomes stand since a first report, a tenth since some later hour; 50 machines share that.
+            packed = pack_times(_times(seconds - fate.randrange(86_400 * 90), places, bits, fate))
+        recent = " ".join(f"{fate.getrandbits(64):08x}-0000-4000-8000-{n:012x}" for _ in range(8))
         secret = hashlib.sha256(token(n).encode()).hexdigest()
         yield (
             (number, machine_uuid(n), f"host-{n * 7919 % machines:06}",
              json.dumps(TAGS[n % len(TAGS)]), now, now),
             (number, now, now, now, evaluated, recent, stale),
             (secret, number),
-            (number, *(bitmap(each) for each in bits), pack_times(times)),
+            (number, *(bitmap(each) for each in bits), packed),
         )  # fmt: skip

@@ -108,10 +108,16 @@ def timed(job: Callable[[], object]) -> Callable[[], float]:
 def process(*command: str | Path, cwd: Path = ROOT, accept: Sequence[int] = (0,)) -> None:
     """Run a whole process to its end; what it prints goes nowhere."""
     done = subprocess.run(
-        [str(each) for each in command], cwd=cwd, capture_output=True, check=False, env=environment()
+        [str(each) for each in command],
+        cwd=cwd,
+        capture_output=True,
+        check=False,
+        env=environment(),
     )
     if done.returncode not in accept:
-        raise RuntimeError(f"{command}: exit code {done.returncode}\n{done.stderr.decode()[-2000:]}")
+        raise RuntimeError(
+            f"{command}: exit code {done.returncode}\n{done.stderr.decode()[-2000:]}"
+        )
 
 
 def environment() -> dict[str, str]:

@@ -31,9 +31,7 @@ class Speaker:
         """A report with an id and a time of its own."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         results = ",".join(self._parts)
-        return (
-            f'{{"report_id":"{uuid.uuid4()}","collected_at":"{now}","results":[{results}]}}'.encode()
-        )
+        return f'{{"report_id":"{uuid.uuid4()}","collected_at":"{now}","results":[{results}]}}'.encode()
 
     def _part(self, n: int) -> str:
         wanted = expectation(n)

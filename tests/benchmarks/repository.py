@@ -8,7 +8,14 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-CATEGORIES = ("firewall", "encryption", "user_accounts", "remote_access", "audit_logging", "system_updates")
+CATEGORIES = (
+    "firewall",
+    "encryption",
+    "user_accounts",
+    "remote_access",
+    "audit_logging",
+    "system_updates",
+)
 SEVERITIES = ("critical", "high", "medium", "low")
 _WEIGHTS = (1, 3, 4, 2)
 PLATFORMS = ("linux", "windows", "darwin")
@@ -100,11 +107,15 @@ def fleet_repository(checks: int = 200, policies: int = 3, waivers: int = 10) ->
         extra = ""
         if number:
             left_out = ", ".join(check_id(n) for n in range(number * 7, number * 7 + 5))
-            extra = f"exclude_checks: [{left_out}]\nseverity_overrides: {{{check_id(number)}: high}}\n"
+            extra = (
+                f"exclude_checks: [{left_out}]\nseverity_overrides: {{{check_id(number)}: high}}\n"
+            )
         files[f"policies/policy-{number:05}.yaml"] = policy(number, extra)
     for number in range(waivers):
         text = waiver(number, number * 3 % checks).replace("expires_at: 2099-", "expires_at: 2031-")
-        files[f"exceptions/exception-{number:05}.yaml"] = text.replace("starts_at: 2026-01-01", "starts_at: 2026-01-01")
+        files[f"exceptions/exception-{number:05}.yaml"] = text.replace(
+            "starts_at: 2026-01-01", "starts_at: 2026-01-01"
+        )
     return files
 
 
@@ -113,13 +124,19 @@ def mixed_repository(files: int) -> dict[str, str]:
     found = {"gitward.yaml": "exceptions: {max_days: 365}\n"}
     checks, policies = files * 6 // 10, files * 3 // 10
     for number in range(checks):
-        found[f"checks/{check_id(number)}.yaml"] = catalog(f"catalog-{number:05}", range(number, number + 1))
+        found[f"checks/{check_id(number)}.yaml"] = catalog(
+            f"catalog-{number:05}", range(number, number + 1)
+        )
     for number in range(policies):
         chosen = ", ".join(check_id((number * 31 + n) % checks) for n in range(8))
         extra = f"include_checks: [{chosen}]\n"
         found[f"policies/policy-{number:05}.yaml"] = policy(number, extra)
     for number in range(files - checks - policies):
-        text = waiver(number, number * 5 % checks).replace("2099", "2026").replace("2026-01-01", "2026-11-01", 1)
+        text = (
+            waiver(number, number * 5 % checks)
+            .replace("2099", "2026")
+            .replace("2026-01-01", "2026-11-01", 1)
+        )
         month = f"2027-{number % 9 + 1:02}-01"
         head, _, tail = text.partition("expires_at: ")
         found[f"exceptions/exception-{number:05}.yaml"] = f"{head}expires_at: {month}{tail[10:]}"
@@ -128,7 +145,12 @@ def mixed_repository(files: int) -> dict[str, str]:
 
 def git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=_ENVIRONMENT, capture_output=True, text=True, check=True
+        ["git", *arguments],
+        cwd=folder,
+        env=_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.strip()
 

@@ -47,7 +47,11 @@ def machine() -> str:
 
 def write(outcomes: Sequence[Outcome]) -> None:
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     FILE.write_text(

@@ -119,7 +119,13 @@ def reference(module: str, *arguments: str | Path) -> Iterator[int]:
     """A reference server as ``python -m tests.benchmarks.reference.MODULE PORT ...``; its port."""
     port = free_port()
     with background(
-        [sys.executable, "-m", f"tests.benchmarks.reference.{module}", str(port), *map(str, arguments)],
+        [
+            sys.executable,
+            "-m",
+            f"tests.benchmarks.reference.{module}",
+            str(port),
+            *map(str, arguments),
+        ],
         port,
     ):
         yield port

@@ -100,7 +100,13 @@ def disk(folder: Path, store: SqlStore) -> Outcome:
     database.conn.executemany(
         "INSERT INTO result VALUES (?, ?, ?, ?, ?)",
         (
-            (machine_uuid(n), check_id(c), "passed", f"2026-06-01T12:{n % 60:02}:{c % 60:02}Z", None)
+            (
+                machine_uuid(n),
+                check_id(c),
+                "passed",
+                f"2026-06-01T12:{n % 60:02}:{c % 60:02}Z",
+                None,
+            )
             for n in range(1_000)
             for c in range(CHECKS)
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,7 +20,9 @@ PATH = "/api/v1/compliance/results"
 class Fleet:
     """Machines that speak to one server."""
 
-    def __init__(self, port: int, addresses: Sequence[tuple[str, str]], digests: Sequence[str]) -> None:
+    def __init__(
+        self, port: int, addresses: Sequence[tuple[str, str]], digests: Sequence[str]
+    ) -> None:
         self._port = port
         self._addresses = addresses
         self._speakers = [Speaker(n, digests) for n in range(len(addresses))]

@@ -69,7 +69,9 @@ def after_a_change(controlled: Controlled, job: Callable[[], object]) -> Callabl
 
 
 def ls_remote(repo: Path) -> None:
-    subprocess.run(["git", "ls-remote", str(repo), "refs/heads/main"], capture_output=True, check=True)
+    subprocess.run(
+        ["git", "ls-remote", str(repo), "refs/heads/main"], capture_output=True, check=True
+    )
 
 
 def rows() -> list[Outcome]:
@@ -77,7 +79,11 @@ def rows() -> list[Outcome]:
         small, large = Controlled(folder / "small", SMALL), Controlled(folder / "large", LARGE)
         small.settle()
         large.settle()
-        return [*nothing_new(small, large), *one_changed(folder, small, large), *full(folder, large)]
+        return [
+            *nothing_new(small, large),
+            *one_changed(folder, small, large),
+            *full(folder, large),
+        ]
 
 
 def nothing_new(small: Controlled, large: Controlled) -> list[Outcome]:

@@ -68,7 +68,9 @@ class Reference:
                 number,
                 mine.tags,
                 [
-                    naive.Result(checks[check_id(n)], mine.posture.outcome(book.positions[check_id(n)]))
+                    naive.Result(
+                        checks[check_id(n)], mine.posture.outcome(book.positions[check_id(n)])
+                    )
                     for n in range(CHECKS)
                 ],
             )
@@ -145,7 +147,11 @@ def storing(store: SqlStore) -> Callable[[], float]:
         started = time.perf_counter()
         with store.write() as tx:
             tx.put_object(
-                "policy", changed, actor="bench", as_of=NOW + timedelta(minutes=number), create=False
+                "policy",
+                changed,
+                actor="bench",
+                as_of=NOW + timedelta(minutes=number),
+                create=False,
             )
         rescore(store)
         return (time.perf_counter() - started) / MACHINES
@@ -165,7 +171,10 @@ def rows() -> list[Outcome]:
         outcomes = []
         what = f"loop over objects in memory ({FEW:,} machines, for each)"
         slow, fast = interleave(5, reference.compute, compute(moment, fleet))
-        name = f"re-score {MACHINES:,} machines x {CHECKS} checks, 3 policies and overall, with and without exceptions, computing only"
+        name = (
+            f"re-score {MACHINES:,} machines x {CHECKS} checks, 3 policies and overall, "
+            "with and without exceptions, computing only"
+        )
         outcomes.append(faster(name, what, slow, fast, 40))
         slow, fast = interleave(5, reference.compute, flip(fewer, moment, fleet))
         name = f"one exception for everybody starts, {MACHINES:,} machines, computing only"

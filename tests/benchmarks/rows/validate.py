@@ -26,7 +26,9 @@ def check_jsonschema(folder: Path) -> None:
 
 
 def yamllint(folder: Path) -> None:
-    process(PYTHON, "-m", "yamllint", "-d", "{extends: relaxed, rules: {line-length: disable}}", folder)
+    process(
+        PYTHON, "-m", "yamllint", "-d", "{extends: relaxed, rules: {line-length: disable}}", folder
+    )
 
 
 def rows() -> list[Outcome]:
