@@ -123,6 +123,7 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
     from controller.api.services import Services
     from controller.intake.intake import Intake
     from controller.reconcile.loop import Loop
+    from controller.reconcile.preview import Previewer
     from controller.reconcile.reconciler import Reconciler
     from controller.schedule.clock import SteadyClock
     from controller.schedule.loop import Timekeeper
@@ -151,6 +152,7 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         version=__version__,
         loopback=settings.loopback,
         poll_interval_seconds=settings.operator.agent_poll,
+        preview=Previewer(source, store),
     )
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
