@@ -72,14 +72,14 @@ def _folded(section: Section, room: int) -> str | None:
     )
     more = f"\n\n… and {len(section.rows)} more: the job's log and its JSON have all of them\n"
     room -= len(start) + len(_CLOSING) + len(more)
+    if room < 0:
+        return None
     kept: list[str] = []
     for row in section.rows:
-        if room < len(row) + 1:
+        room -= len(row) + 1
+        if room < 0:
             break
         kept.append(row)
-        room -= len(row) + 1
-    if not kept and section.rows:
-        return None if room < 0 else start.rstrip("\n") + more + _CLOSING
     left = len(section.rows) - len(kept)
     rest = more.replace(str(len(section.rows)), str(left), 1) if left else "\n"
     return start + "\n".join(kept) + rest + _CLOSING

@@ -100,7 +100,7 @@ class World:
     def waiver(self) -> dict[str, Any]:
         pick, now = self.random.choice, self.made.clock.now
         scope = pick(["global", "agent", "tag", "policy"])
-        selectors = {
+        selectors: dict[str, dict[str, Any]] = {
             "agent": {"agent_uuids": [m.uuid for m, _ in self.random.sample(self.machines, 3)]},
             "tag": {"tag": pick(TAGS)},
             "policy": {"policy_id": pick(list(self.policies))},

@@ -98,7 +98,8 @@ def _awaits(reading: Any, uuid: str, world: World) -> bool:
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32), in_chunks=st.booleans())
 def test_scores_after_the_merge_are_those_that_were_previewed(seed: int, in_chunks: bool) -> None:
-    with TemporaryDirectory() as folder, controller(Path(folder)) as made, pytest.MonkeyPatch.context() as patch:  # fmt: skip
+    chunked = pytest.MonkeyPatch.context()
+    with TemporaryDirectory() as folder, controller(Path(folder)) as made, chunked as patch:
         patch.setattr(Rescoring, "in_place", 0 if in_chunks else 1_000)
         patch.setattr(Rescoring, "chunk", 7)
         world = World(made, seed, 30)
