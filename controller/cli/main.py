@@ -20,6 +20,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("status", "show the sources, the revision in force and what is wrong"),
     "get": ("get", "list policies, checks, exceptions or machines"),
     "score": ("score", "show a machine's score and what fails on it"),
+    "exceptions": (
+        "exceptions",
+        "find exceptions that end soon, are unused, redundant or too broad",
+    ),
+    "forecast": ("forecast", "show the fleet's score day by day if no exception is renewed"),
     "reconcile": ("reconcile", "ask the controller to reconcile now"),
     "confirm": ("confirm", "release a held plan by its digest"),
     "token": ("token", "create, list and revoke API tokens"),

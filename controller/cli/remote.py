@@ -96,6 +96,15 @@ class Remote:
             raise NotFoundError(many if found else f"no machine {machine!r}")
         return self._call("GET", f"/api/v1/compliance/score/agent/{quote(found[0])}")
 
+    def forecast(self, days: int) -> Body:
+        query = {"days": str(days)}
+        return self._call("GET", "/api/v1/compliance/forecast", query=query, seconds=_PLAN_SECONDS)
+
+    def findings(self, expiring_days: int) -> Body:
+        query = {"expiring_days": str(expiring_days)}
+        path = "/api/v1/compliance/exception-findings"
+        return self._call("GET", path, query=query, seconds=_PLAN_SECONDS)
+
     def create_token(self, name: str, role: str, expires_at: datetime | None) -> str:
         body = {"name": name, "role": role, "expires_at": _time(expires_at)}
         return str(self._call("POST", LISTS["tokens"], body)["token"])

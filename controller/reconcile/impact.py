@@ -15,9 +15,9 @@ from typing import Final
 
 from controller.model.machine import Machine
 from controller.model.posture import Posture, positions
-from controller.reconcile.coverage import Covered, Reviewed
 from controller.reconcile.projection import Projection
 from controller.scoring.carry import carry_over, concerned
+from controller.scoring.coverage import Covered, Reviewed
 from controller.scoring.ledger import column_sums
 from controller.scoring.rulebook import Profile
 from controller.scoring.verdict import Sums, Verdict, verdicts

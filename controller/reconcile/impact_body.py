@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from controller.model.plan import Operation
-from controller.reconcile.coverage import Covered
 from controller.reconcile.impact import Exempted, Flips, Impact
+from controller.scoring.coverage import Covered
 from controller.scoring.score import percent
 from controller.scoring.verdict import Sums, Verdict
 

@@ -40,6 +40,8 @@ EXPECTED = {
     ("GET", f"{C}/history/agent/{{uuid}}"): "viewer+agent",
     ("GET", f"{C}/stats"): "viewer",
     ("GET", f"{C}/trend"): "viewer",
+    ("GET", f"{C}/forecast"): "viewer",
+    ("GET", f"{C}/exception-findings"): "viewer",
     ("GET", f"{C}/stats/top-failing"): "viewer",
     ("GET", f"{C}/work/agent/{{uuid}}"): "agent",
     ("POST", report_route.PATH): "agent",

@@ -107,7 +107,17 @@ class Covered:
 class Reviewed:
     """Some exceptions of a rulebook, laid over machines one by one."""
 
-    def __init__(self, rulebook: Rulebook, ids: Iterable[str], as_of: datetime) -> None:
+    def __init__(
+        self, rulebook: Rulebook, ids: Iterable[str], as_of: datetime, *, ends: bool = True
+    ) -> None:
+        """Prepare.
+
+        Args:
+            rulebook: The configuration that has them.
+            ids: Which exceptions.
+            as_of: Now.
+            ends: Whether to score the covered machines on the day each exception ends.
+        """
         self._rulebook = rulebook
         self.covered = {id_: Covered(rulebook.waivers[id_]) for id_ in ids}
         self._check_at = {position: id_ for id_, position in rulebook.positions.items()}
@@ -122,7 +132,7 @@ class Reviewed:
                     self._by_agent.setdefault(uuid, []).append(id_)
             else:
                 self._wide.append(id_)
-            if document.expires_at is not None and document.expires_at > as_of:
+            if ends and document.expires_at is not None and document.expires_at > as_of:
                 self._ends[id_] = rulebook.at(document.expires_at)
 
     def add(
