@@ -15,6 +15,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("serve", "reconcile a repository, take reports, serve the API and the dashboard"),
     "validate": ("validate", "check the documents of a configuration repository"),
     "plan": ("plan", "show what a merge would add, change, move, adopt and delete"),
+    "init": ("init", "start a configuration repository in a folder"),
+    "comment": ("comment", "put a plan on its pull request, as one comment"),
     "schema": ("schema", "print the JSON Schema of a document kind"),
     "explain": ("explain", "explain a problem code or a check"),
     "status": ("status", "show the sources, the revision in force and what is wrong"),

@@ -178,12 +178,13 @@ def _checked(server: str) -> str:
     host = parts.hostname or ""
     if parts.scheme not in {"http", "https"} or not host:
         raise UsageError(f"{server!r} is no address; give https://HOST[:PORT]")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"{server} would send the token readable to all on the way; use https://")
     return server.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its name alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

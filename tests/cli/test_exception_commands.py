@@ -64,9 +64,14 @@ def test_the_data_folder_answers_as_the_api_does(capsys: Capture, api: Api, tmp_
     assert len(json.loads(ran.out)["points"]) == 2
 
 
-@pytest.mark.parametrize(
-    "arguments", [("exceptions", "--expiring", "soon"), ("forecast", "--days", "0"), ("forecast", "--days", "367")]
-)  # fmt: skip
+WRONG = [
+    ("exceptions", "--expiring", "soon"),
+    ("forecast", "--days", "0"),
+    ("forecast", "--days", "367"),
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
 def test_a_wrong_command_line_is_two(capsys: Capture, arguments: tuple[str, ...]) -> None:
     ran = run(capsys, *arguments)
     assert ran.code == 2
