@@ -24,6 +24,7 @@ from controller.store.interface import Store
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from controller.reconcile.proposals import Proposer
     from controller.reconcile.reconciler import PassResult
     from controller.source.interface import Source
 
@@ -153,6 +154,7 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         loopback=settings.loopback,
         poll_interval_seconds=settings.operator.agent_poll,
         preview=Previewer(source, store),
+        proposals=_proposer(source, store, settings),
     )
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
@@ -173,6 +175,16 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         store.close()
 
     return Controller(settings, store, create_app(services), clock, start, stop)
+
+
+def _proposer(source: Source, store: Store, settings: Settings) -> Proposer | None:
+    """None for a working tree: its files are edited in place."""
+    from controller.reconcile.proposals import Proposer
+    from controller.source.mirror import GitSource
+
+    if not isinstance(source, GitSource):
+        return None
+    return Proposer(source, store, enabled=settings.operator.proposals)
 
 
 def _file_reader(source: Source, store: Store) -> Callable[[str, str], str | None]:

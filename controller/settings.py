@@ -23,6 +23,8 @@ class OperatorSettings:
     allow_file_sources: bool = False
     agent_poll: int = 60
     """Seconds after which agents ask for work again."""
+    proposals: bool = False
+    """Whether refused writes may be pushed as branches; the git credential must allow it."""
     git_token: str | None = field(default=None, repr=False)
     """For https repositories."""
     git_user: str = "git"
@@ -80,6 +82,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> OperatorSet
     return OperatorSettings(
         allow_file_sources=environment.get("GITWARD_ALLOW_FILE_SOURCES", "").lower() in _TRUE,
         agent_poll=int(poll),
+        proposals=environment.get("GITWARD_PROPOSALS", "").lower() in _TRUE,
         git_token=environment.get("GITWARD_GIT_TOKEN") or None,
         git_user=environment.get("GITWARD_GIT_USER", "git"),
         ssh_key=Path(key) if key else None,

@@ -30,7 +30,7 @@ def file_url(display_url: str, revision: str, path: str, line: int | None = None
     parts = urlsplit(display_url)
     if parts.scheme not in {"https", "http", "ssh"} or not parts.hostname:
         return None
-    forge = _forge(parts.hostname)
+    forge = forge_of(parts.hostname)
     if forge is None:
         return None
     # A forge's ssh port says nothing about its web port.
@@ -48,7 +48,8 @@ def file_url(display_url: str, revision: str, path: str, line: int | None = None
     )
 
 
-def _forge(host: str) -> str | None:
+def forge_of(host: str) -> str | None:
+    """The kind of forge that a host name tells of."""
     labels = host.lower().split(".")
     if "github" in labels:
         return "github"

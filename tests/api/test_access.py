@@ -65,6 +65,7 @@ EXPECTED = {
     ("GET", f"{V1}/gitops/events"): "viewer",
     ("GET", f"{V1}/gitops/audit"): "admin",
     ("POST", f"{V1}/gitops/plan"): "viewer",
+    ("POST", f"{V1}/gitops/proposals"): "manager",
     ("POST", f"{V1}/gitops/reconcile"): "admin",
     ("POST", f"{V1}/gitops/confirm"): "admin",
     ("POST", f"{V1}/gitops/suspend"): "admin",

@@ -42,6 +42,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "GIT_CONFIG_SYSTEM": os.devnull,
         "PRE_COMMIT_HOME": str(tmp_path / "pre-commit"),
         "PYTHONPATH": str(ROOT),
+        "GITWARD_PROPOSALS": "true",
     }
 
 
@@ -144,6 +145,7 @@ def test_a_risk_is_accepted_by_a_reviewed_merge(
         shell.gitward(*branch, "--deny-weakening", code=1)
         shell.gitward(*branch, "--max-newly-noncompliant", "0")
 
+        proposed = propose(address, shell, data)
         shell.git("checkout", "--quiet", "main")
         shell.git("merge", "--quiet", "--no-ff", "--message", "Merge console", "console")
         shell.git("push", "--quiet", remote, "main")
@@ -163,8 +165,26 @@ def test_a_risk_is_accepted_by_a_reviewed_merge(
     assert merges[-1] == plan["digest"]
     assert plan["exceptions"][0]["author"] == "Ada <ada@example.com>"
     assert "`exception/console`" in comment
+    branches = shell.run("git", f"--git-dir={remote}", "log", "--format=%an %s", proposed["branch"])
+    assert branches.splitlines()[0] == "ops@example.com Raise the bar"
 
 
 def admin(shell: Shell, data: Path, address: str) -> tuple[str, ...]:
     token = shell.gitward("token", "create", "ops", "--role", "admin", "--data", data)
     return ("--server", address, "--token", token)
+
+
+def propose(address: str, shell: Shell, data: Path) -> Any:
+    """Send what git's ownership refused back as a proposal."""
+    arguments = ("token", "create", "ops@example.com", "--role", "manager", "--data", data)
+    headers = {"Authorization": f"Bearer {shell.gitward(*arguments)}"}
+    path = f"{address}/api/v1/compliance/policies/linux-servers"
+    refused = httpx.put(path, headers=headers, json={"passing_score_threshold": 90})
+    assert (refused.status_code, refused.json()["code"]) == (409, "GIT_MANAGED")
+    answer = httpx.post(
+        f"{address}/api/v1/gitops/proposals",
+        headers=headers,
+        json={"patch": refused.json()["patch"], "title": "Raise the bar"},
+    )
+    assert answer.status_code == 201, answer.text
+    return answer.json()
