@@ -16,7 +16,6 @@ from controller.source.proposal import request_url
 from tests.reconcile.repository import base, exception
 from tests.reconcile.rig import Rig
 
-
 GITLAB = "https://gitlab.example.com/g/s/r/-/merge_requests/new?merge_request"
 
 
