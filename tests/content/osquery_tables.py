@@ -56,7 +56,7 @@ def outcome(check_id: str, tables: Tables) -> str:
         for table, stored in ({"time": [{"unix_time": NOW}]} | tables).items():
             for row in stored:
                 marks = ", ".join("?" for _ in row)
-                insert = f'INSERT INTO "{table}" ({", ".join(row)}) VALUES ({marks})'  # noqa: S608
+                insert = f'INSERT INTO "{table}" ({", ".join(row)}) VALUES ({marks})'
                 connection.execute(insert, tuple(row.values()))
         if "applies_when" in check and not ask(connection, check["applies_when"]):
             return "not_applicable"
