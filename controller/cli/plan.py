@@ -57,11 +57,7 @@ def run(options: argparse.Namespace) -> int:
     made = compare(base, head, as_of=as_of)
     held = held_reason(made, base)
     body = plan_body(made, base, head, base_revision=base_name, head_revision=head_name, held=held)
-    print(
-        json.dumps(body, indent=2)
-        if options.format == "json"
-        else plan_text(body)
-    )
+    print(json.dumps(body, indent=2) if options.format == "json" else plan_text(body))
     return exit_codes.PROBLEMS if made else exit_codes.OK
 
 
