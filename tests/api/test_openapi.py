@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -99,7 +100,7 @@ def test_every_operation_answers_as_documented(
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    def answers(case: schemathesis.Case) -> None:
+    def answers(case: schemathesis.Case[Any]) -> None:
         if next(turn) % 2:
             case.path_parameters.update(
                 {name: known[name] for name in case.path_parameters if name in known}
