@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, st
     found = {}
     for name, make in (("as installed", untouched), ("advice taken", hardened)):
         system = make(tmp_path_factory.mktemp("machine"))
-        results = evaluate(asked(CHECKS), lambda sql, system=system: run_query(sql, system))
+        results = evaluate(asked(CHECKS), partial(run_query, system=system))
         found[name] = {result.check_id: str(result.status) for result in results or ()}
     return found
 

@@ -45,8 +45,10 @@ def _numeric(operator: str, expected: dict[str, str], rows: Rows) -> str:
         if row is None:
             continue
         actual, wanted = number(row[key]), number(bound)
-        known = actual is not None and wanted is not None
-        verdicts.add(_word(known and _COMPARE[operator](actual, wanted)))
+        if actual is None or wanted is None:
+            verdicts.add("failed")
+        else:
+            verdicts.add(_word(_COMPARE[operator](actual, wanted)))
     return "by chance" if len(verdicts) > 1 else next(iter(verdicts), "failed")
 
 

@@ -85,4 +85,6 @@ def accepted_checks(draw: st.DrawFn) -> tuple[str, dict[str, str] | None]:
 
 @given(check=accepted_checks(), rows=ROWS)
 def test_a_check_that_validates_gets_the_answer_of_slimrmms_agent(check, rows):
-    assert judge(*check, rows).outcome == answer(*check, rows)
+    operator, expected = check
+
+    assert judge(operator, expected, rows).outcome == answer(operator, expected, rows)
