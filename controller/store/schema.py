@@ -126,7 +126,20 @@ CREATE TABLE audit (
 INSERT INTO counter (name, value) VALUES ('generation', 0), ('change', 0);
 """
 
-MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (("0001_initial", _0001),)
+_0002 = """
+CREATE TABLE movement (
+  number {serial}, at BIGINT NOT NULL,
+  cause_kind TEXT NOT NULL, cause_ref TEXT NOT NULL, cause_detail TEXT NOT NULL,
+  before TEXT NOT NULL, after TEXT
+);
+CREATE INDEX movement_at ON movement (at);
+CREATE INDEX movement_ref ON movement (cause_ref);
+"""
+
+MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
+    ("0001_initial", _0001),
+    ("0002_movements", _0002),
+)
 """Name and statements; a name, once released, never changes."""
 
 
