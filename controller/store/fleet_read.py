@@ -91,6 +91,10 @@ class FleetReading(ObjectsReading):
         row = self.db.one("SELECT max(reported_at) FROM contact")
         return moment_of(max(self.judged().changed_at, row[0] or 0 if row else 0))
 
+    def reported_since(self, since: datetime) -> int:
+        row = self.db.one("SELECT count(*) FROM contact WHERE reported_at >= ?", (instant(since),))
+        return int(row[0]) if row else 0
+
     def trend(self, since: date) -> Sequence[TrendPoint]:
         rows = self.db.all(
             "SELECT day, body FROM trend WHERE day >= ? ORDER BY day", (since.isoformat(),)
@@ -112,8 +116,8 @@ class FleetReading(ObjectsReading):
     def movements_of(self, refs: Sequence[str]) -> Mapping[str, Movement]:
         marks = ", ".join("?" * len(refs))
         rows = self.db.all(
-            "SELECT at, cause_kind, cause_ref, cause_detail, before, after FROM movement"
-            f" WHERE cause_ref IN ({marks}) ORDER BY number",  # noqa: S608
+            "SELECT at, cause_kind, cause_ref, cause_detail, before, after FROM movement"  # noqa: S608
+            f" WHERE cause_ref IN ({marks}) ORDER BY number",
             list(refs),
         )
         return {row[2]: _movement(row) for row in rows}

@@ -152,8 +152,9 @@ class MachinesReading(ObjectsReading):
 
     def lowest_scores(self, limit: int, as_of: datetime) -> Sequence[MachineRow]:
         rows = self.db.all(
-            f"SELECT {_MACHINE}, c.stale_at, s.hundredths, s.risk, s.compliant, s.bare_hundredths,"
-            " s.bare_risk, s.bare_compliant FROM score s JOIN machine m ON m.number = s.machine"
+            f"SELECT {_MACHINE}, c.stale_at, s.hundredths, s.risk, s.compliant,"  # noqa: S608
+            " s.bare_hundredths, s.bare_risk, s.bare_compliant"
+            " FROM score s JOIN machine m ON m.number = s.machine"
             " JOIN contact c ON c.machine = s.machine"
             " WHERE s.slot = ? AND s.policy = ? AND s.hundredths IS NOT NULL"
             " ORDER BY s.hundredths, s.machine LIMIT ?",
@@ -230,8 +231,8 @@ def _failing(position: int) -> tuple[str, list[Value]]:
     wanted: list[Value] = [bytes([value]) for value in range(256) if value >> bit & 1]
     marks = ", ".join("?" * len(wanted))
     clause = (
-        "m.number IN (SELECT machine FROM posture"
-        f" WHERE substr(failed, {index + 1}, 1) IN ({marks}))"  # noqa: S608
+        "m.number IN (SELECT machine FROM posture"  # noqa: S608
+        f" WHERE substr(failed, {index + 1}, 1) IN ({marks}))"
     )
     return clause, wanted
 

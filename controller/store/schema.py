@@ -134,11 +134,13 @@ CREATE TABLE movement (
 );
 CREATE INDEX movement_at ON movement (at);
 CREATE INDEX movement_ref ON movement (cause_ref);
+CREATE INDEX contact_reported ON contact (reported_at);
+CREATE INDEX audit_revision ON audit (revision) WHERE revision <> '';
 """
 
 MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
     ("0001_initial", _0001),
-    ("0002_movements", _0002),
+    ("0002_dashboard", _0002),
 )
 """Name and statements; a name, once released, never changes."""
 
