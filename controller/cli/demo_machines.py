@@ -46,11 +46,11 @@ _TAGS: Final[dict[str, tuple[str, ...]]] = {
 
 
 _HARD: Final[dict[str, float]] = {
-    "linux-ssh-password-login": 0.55,
-    "linux-ssh-root-login": 0.30,
-    "linux-audit-auditd-installed": 0.80,
-    "linux-audit-auditd-active": 0.80,
-    "linux-audit-sudo-log": 0.75,
+    "linux-ssh-password-login": 0.36,
+    "linux-ssh-root-login": 0.14,
+    "linux-audit-auditd-installed": 1.0,
+    "linux-audit-auditd-active": 1.1,
+    "linux-audit-sudo-log": 1.0,
     "linux-encryption-root-disk": 0.45,
     "linux-updates-automatic": 0.45,
     "win-bitlocker-system-drive": 0.20,
@@ -113,7 +113,7 @@ def _machine(at: int, number: int, seed: int) -> DemoMachine:
 
 def passes(machine: DemoMachine, check_id: str, seed: int, day: int) -> bool:
     """Whether the machine passes a check on a day: slow repair, and now and then a slip."""
-    difficulty = _HARD.get(check_id, 0.004 + 0.32 * share(seed, "difficulty", check_id) ** 5)
+    difficulty = _HARD.get(check_id, 0.008 + 0.55 * share(seed, "difficulty", check_id) ** 4)
     chance = difficulty * (0.3 + 2.6 * machine.neglect)
     repaired = min(1.0, max(0, day) / 60) * 0.5 * share(seed, "repair", machine.hostname, check_id)
     slip = share(seed, "slip", machine.hostname, check_id, day // 4) < 0.004

@@ -34,7 +34,7 @@ from controller.dashboard.pages import (
 from controller.dashboard.render import render
 from controller.dashboard.services import Services
 from controller.dashboard.session import person, require_same_origin, theme_of, token_of
-from controller.dashboard.shield import Shield
+from controller.dashboard.shield import Shield, bug_page
 from controller.dashboard.visit import Visit
 from controller.errors import ControllerError, NotFoundError
 
@@ -97,7 +97,11 @@ def create_dashboard(services: Services) -> ASGIApp:
         detail = "There is no such page." if status == 404 else "This page does not take that."
         return _plain(request, status, detail)
 
-    return Shield(Starlette(routes=routes, exception_handlers={HTTPException: unknown}))
+    async def bug(request: Request, error: Exception) -> Response:  # noqa: ARG001 - logged outside
+        return bug_page()
+
+    handlers = {HTTPException: unknown, Exception: bug}
+    return Shield(Starlette(routes=routes, exception_handlers=handlers))
 
 
 def _open(
@@ -152,7 +156,7 @@ def _answer(
             if status >= 500 and status != 503:
                 raise
             title = _WORDS.get(status, "That did not work")
-            return visit.page("error.html", status=status, title=title, detail=str(error))
+            return visit.page("error.html", code=status, title=title, detail=str(error))
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.dashboard.render import render
@@ -38,10 +38,11 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        started = finished = False
 
         async def send_safely(message: Message) -> None:
-            nonlocal started
+            nonlocal started, finished
+            finished = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
@@ -56,11 +57,17 @@ class Shield:
             return
         except Exception:  # the catch-all of this edge
             _log.exception("this is a bug")
-            if started:
+            if not started:
+                await bug_page()(scope, receive, send_safely)
+            elif not finished:
                 raise
-            page = render(
-                "plain_error.html",
-                title="A bug in the controller",
-                detail="The controller's log has the details; please report them.",
-            )
-            await HTMLResponse(page, 500)(scope, receive, send_safely)
+
+
+def bug_page() -> Response:
+    """What a person sees of a bug; what happened is in the log."""
+    page = render(
+        "plain_error.html",
+        title="A bug in the controller",
+        detail="The controller's log has the details; please report them.",
+    )
+    return HTMLResponse(page, 500)

@@ -64,7 +64,7 @@ class Visit:
         """What stands around every page."""
         return frame(self.reading, self.in_force, self.totals, self.as_of)
 
-    def page(self, template: str, *, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
+    def page(self, template: str, *, code: int = 200, **values: Any) -> Response:  # noqa: ANN401
         """Answer with a page inside the frame."""
         text = render(
             template,
@@ -79,7 +79,7 @@ class Visit:
             version=self.services.version,
             **values,
         )
-        return HTMLResponse(text, status)
+        return HTMLResponse(text, code)
 
     @property
     def here(self) -> str:

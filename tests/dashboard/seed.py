@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from controller.source.mirror import GitSource
 from controller.store.interface import Claim, Run, Store, Submission, Writing
 from controller.store.store import open_store
 from tests.builders import add_key, sha
-from tests.reconcile.repository import Repository
+from tests.reconcile.repository import ENVIRONMENT, Repository
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 9, 40, tzinfo=UTC)
@@ -75,11 +76,7 @@ class Seeded:
         """Commit at the clock's time and take it in."""
         self.repository.write(files)
         self.repository.git("add", "--all")
-        at = self.now.isoformat()
-        self.repository.git(
-            "-c", f"user.name={author}", "-c", "user.email=mara@example.com",
-            "commit", "--quiet", f"--date={at}", f"--author={author} <mara@example.com>", "-m", subject,
-        )  # fmt: skip
+        _commit(self.repository, subject, author, self.now)
         self.now += timedelta(minutes=1)
         self.reconciler.run()
         while True:
@@ -90,6 +87,20 @@ class Seeded:
     def close(self) -> None:
         self.source.close()
         self.store.close()
+
+
+def _commit(repository: Repository, subject: str, author: str, at: datetime) -> None:
+    """As ``Repository.commit``, by that person at that time."""
+    environment = dict(ENVIRONMENT)
+    for role in ("AUTHOR", "COMMITTER"):
+        environment[f"GIT_{role}_NAME"] = author
+        environment[f"GIT_{role}_DATE"] = at.isoformat()
+    subprocess.run(
+        ["git", "commit", "--quiet", "-m", subject],
+        cwd=repository.path,
+        env=environment,
+        check=True,
+    )
 
 
 @contextmanager

@@ -161,7 +161,7 @@ def _form(
         problems.setdefault(name if name in FIELDS else "", message)
     return visit.page(
         "exception_new.html",
-        status=status,
+        code=status,
         values=values,
         problems=problems,
         error=str(error) if error and not problems else "",

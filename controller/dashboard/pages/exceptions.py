@@ -41,7 +41,7 @@ KEYS: Final[Mapping[str, Callable[[ExceptionRow], Any]]] = {
     "id": lambda row: row.waiver.id,
     "state": lambda row: STATES.index(row.state),
     "scope": lambda row: row.waiver.document.scope,
-    "expires": lambda row: row.waiver.document.expires_at,
+    "expires": lambda row: None if row.state == "expired" else row.waiver.document.expires_at,
 }
 
 
