@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from controller.api import errors, openapi, report_route
 from controller.api.gate import Gate, GateKeeper
+from controller.api.route import Route
 from controller.api.routers import (
     agents,
     checks,
@@ -43,6 +44,20 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
+def methods_of(path: str) -> set[str]:
+    """The methods that a path takes."""
+    if path == report_route.PATH:
+        return {"POST"}
+    methods = {
+        method
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, Route) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
+    return methods | {"HEAD"} if "GET" in methods else methods
+
+
 def create_app(
     services: Services, *, lifespan: Lifespan | None = None, fallback: ASGIApp | None = None
 ) -> FastAPI:
@@ -69,7 +84,7 @@ def create_app(
     )
     for router in ROUTERS:
         app.include_router(router)
-    errors.install(app)
+    errors.install(app, methods_of)
     document: dict[str, Any] = {}
 
     def described() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -41,6 +41,9 @@ STATUS: Final[dict[type[tree.ControllerError], int]] = {
     tree.OverloadedError: 503,
     tree.PlanHeldError: 409,
     tree.RemoteRefusedError: 503,
+    tree.TryLaterError: 503,
+    tree.TableUnreadableError: 422,
+    tree.QueryFailedError: 422,
 }
 _WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _log = logging.getLogger(__name__)
@@ -170,10 +173,17 @@ def _field(location: Sequence[Any]) -> str:
     return field
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error with the one body."""
+def install(app: FastAPI, methods_of: Callable[[str], Iterable[str]]) -> None:
+    """Answer every error with the one body.
 
-    async def handle(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+    Args:
+        app: Where.
+        methods_of: The methods that a path takes, for the ``Allow`` header of a 405.
+    """
+
+    async def handle(request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            error.headers = {"Allow": ", ".join(sorted(methods_of(request.url.path)))}
         return respond(error)
 
     for kind in (tree.ControllerError, RequestError, RequestValidationError, HTTPException):

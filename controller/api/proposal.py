@@ -53,12 +53,17 @@ def _diff(call: Call, error: GitManagedError, wanted: Proposal) -> str | None:
         return removal(text, path, wanted.removed)
     conflicts = error.detail.get("conflicts")
     changes = {
-        str(each["field"]): each["requested_value"]
+        str(each["field"]): _short(each["requested_value"])
         for each in (conflicts if isinstance(conflicts, list) else [])
     }
     if document is None or "id" in changes:
         return None
     return patch(text, path, document.id, changes)
+
+
+def _short(value: object) -> object:
+    """A whole number as people write it: 80, not 80.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _new_file(document: Waiver) -> str:

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from controller.fleet.scores import MachineScore
     from controller.store.interface import Store
 
-_STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "green", "unknown": "dim"}
+_STYLE = {
+    "critical": "bold red",
+    "high": "red",
+    "medium": "yellow",
+    "low": "green",
+    "unknown": "dim",
+}
 _MOST_ROWS = 15
 
 
@@ -35,7 +41,7 @@ def show(store: Store, uuid: str, as_of: datetime, address: str) -> None:
         score = machine_score(reading, uuid, as_of)
         results = machine_results(reading, uuid, as_of)
         revision = reading.in_force().revision
-    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    console = Console(width=None if Console().is_terminal else 110, highlight=False)
     console.print()
     console.print(Text(f"Revision applied  {revision or 'none'}"))
     console.print(Text(f"Machine           {score.hostname}  {score.agent_uuid}"))
@@ -48,9 +54,12 @@ def show(store: Store, uuid: str, as_of: datetime, address: str) -> None:
     failing = [each for each in results if each.status in {"failed", "error"}]
     if failing:
         failing.sort(key=lambda each: (SEVERITIES.index(each.severity), each.check_id))
+        console.print()
         console.print(_failures(failing))
         if len(failing) > _MOST_ROWS:
-            console.print(f"... and {len(failing) - _MOST_ROWS} more: gitward score {score.hostname}")
+            console.print(
+                f"... and {len(failing) - _MOST_ROWS} more: gitward score {score.hostname}"
+            )
     console.print()
     console.print(Text(f"Open {address}/docs for the API, or ask: gitward score {score.hostname}"))
     console.print("Serving until interrupted (Ctrl-C).")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,20 +21,31 @@ if TYPE_CHECKING:
 
 _GRACE = 8
 """Seconds that open requests have after a stop was asked for."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    option(parser, "--repo", required=True, metavar="URL_OR_PATH", help="the configuration repository")
+    option(
+        parser, "--repo", required=True, metavar="URL_OR_PATH", help="the configuration repository"
+    )
     option(parser, "--ref", default="main", help="branch or tag, or HEAD (default: main)")
-    option(parser, "--path", default=".", help="the documents' folder in the repository (default: .)")
-    option(parser, "--data", type=Path, default=Path(".gitward"), metavar="DIR", help="the data folder")
+    option(
+        parser, "--path", default=".", help="the documents' folder in the repository (default: .)"
+    )
+    option(
+        parser, "--data", type=Path, default=Path(".gitward"), metavar="DIR", help="the data folder"
+    )
     option(parser, "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     option(parser, "--port", type=int, default=8080, help="port to listen on; 0 picks a free one")
     option(parser, "--poll-interval", type=int, default=60, metavar="SECONDS", help="at least 10")
-    option(parser, "--working-tree", action="store_true", help="reconcile uncommitted files as saved")
+    option(
+        parser, "--working-tree", action="store_true", help="reconcile uncommitted files as saved"
+    )
     option(parser, "--local-agent", action="store_true", help="also evaluate this machine")
-    option(parser, "--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate")
+    option(
+        parser, "--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate"
+    )
     option(parser, "--tls-key", type=Path, metavar="FILE", help="the certificate's private key")
 
 
@@ -95,11 +109,24 @@ def _listen(settings: Settings) -> socket.socket | None:
 def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) -> None:
     import uvicorn
 
+    from controller.cli.patience import PatientProtocol
+
     settings = controller.settings
     host, port = listener.getsockname()[:2]
     address = f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            # The library raises the signal again when it is done, which would end the process
+            # before what runs beside the server has been stopped.
+            before = {each: signal.signal(each, self.handle_exit) for each in _SIGNALS}
+            try:
+                yield
+            finally:
+                for each, handler in before.items():
+                    signal.signal(each, handler)
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
@@ -113,9 +140,11 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
             log_config=None,
             access_log=False,
             server_header=False,
+            # Otherwise whoever connects from this machine may claim any address (T51).
+            proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
             timeout_keep_alive=30,
-            h11_max_incomplete_event_size=64 * 1024,
+            http=PatientProtocol,
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )

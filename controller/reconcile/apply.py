@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from controller.errors import ConflictError
 from controller.model.configuration import Place
@@ -16,6 +17,9 @@ from controller.reconcile.record import conclude, revision_record
 from controller.reconcile.work import Pass
 from controller.source.link import file_url
 from controller.store.interface import Event, Writing
+
+ADOPTED: Final = "Adopted"
+"""The reason of an event: git took an object over."""
 
 
 def apply(work: Pass) -> Ending:
@@ -75,7 +79,7 @@ def _tell_adoptions(writing: Writing, work: Pass, as_of: datetime) -> None:
             changed = ", ".join(change.field for change in each.fields) or "nothing"
             message = f"git took it over from {was}; changed: {changed}"
             about, revision = f"{each.kind}/{each.id}", work.snapshot.revision
-            writing.add_event(Event(as_of, about, "Adopted", revision, message))
+            writing.add_event(Event(as_of, about, ADOPTED, revision, message))
 
 
 def _read_back(writing: Writing, work: Pass) -> None:

@@ -15,6 +15,16 @@ from controller.model.source import SourceStatus
 from controller.store.interface import Event, Reading, Store
 
 
+def only_source(store: Store) -> str:
+    """The name of the one source there is.
+
+    Raises:
+        NotFoundError: There is none, or more than one.
+    """
+    with store.read() as reading:
+        return _named(reading, None).name
+
+
 def request(store: Store, source: str | None, actor: str, as_of: datetime) -> int:
     """Ask for a pass now; its number, which ``handled_request`` reaches once it is done.
 

@@ -91,7 +91,7 @@ class GitSource:
         self._private_ref = f"refs/gitward/{self.name}"
         self._branch = self.ref
         self._writing = threading.RLock()
-        self._ready = False
+        self._ready = threading.Event()
         self._built = 0
         self._fetches = 0
 
@@ -158,7 +158,7 @@ class GitSource:
         self._git.close()
         with self._writing:
             self._folder.close()
-            self._ready = False
+            self._ready.clear()
 
     @property
     def _git_dir(self) -> str:
@@ -190,8 +190,10 @@ class GitSource:
 
     def _prepare(self) -> None:
         """Once: lock, settle, and repair what the last process left."""
+        if self._ready.is_set():
+            return  # without waiting for a transfer that is under way
         with self._writing:
-            if self._ready:
+            if self._ready.is_set():
                 return
             require_git()
             self._git.kept_open = (self._folder.open(self._global_config()),)
@@ -201,7 +203,7 @@ class GitSource:
                 self._folder.sweep()
                 if not self._objects.healthy():
                     self._rebuild()
-            self._ready = True
+            self._ready.set()
 
     def _global_config(self) -> str:
         if self._address.kind != "file":

@@ -1,8 +1,10 @@
+import json
 import os
+import signal
 
 import pytest
 
-from controller.agent.worker import Worker
+from controller.agent.worker import Worker, _start
 from controller.errors import QueryFailedError, TableUnreadableError
 
 NEVER_ENDING = "SELECT regex_match('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!', '(a+)+$', 0)"
@@ -60,3 +62,12 @@ def test_the_process_takes_nothing_from_the_current_folder(tmp_path, monkeypatch
 
     with Worker() as worker:
         assert worker.query("SELECT 1 AS a") == ({"a": "1"},)
+
+
+def test_a_query_that_hangs_ends_by_itself_when_the_agent_is_gone():
+    request = {"sql": NEVER_ENDING, "seconds": 0.1, "grace": 0.05}
+
+    with _start() as process:
+        process.communicate(json.dumps(request).encode() + b"\n")
+
+    assert process.returncode == -signal.SIGALRM

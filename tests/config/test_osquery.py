@@ -10,7 +10,7 @@ from controller.config.osquery import compile_query, tables
 
 LINUX = ("linux",)
 MANY_TABLES = ", ".join(["SELECT 1 FROM users", *(f"users u{n}" for n in range(60))])
-DOUBLED = [f"a{n + 1} AS (SELECT x FROM a{n} UNION SELECT x FROM a{n})" for n in range(60)]  # noqa: S608
+DOUBLED = [f"a{n + 1} AS (SELECT x FROM a{n} UNION SELECT x FROM a{n})" for n in range(60)]
 DOUBLING = " ".join([", ".join(["WITH a0 AS (SELECT 1 AS x)", *DOUBLED]), "SELECT x FROM a60"])
 
 

@@ -20,6 +20,7 @@ COLUMNS = {
     "percentage_encrypted integer",
     "disk_encryption": "name text, user_uuid text, encrypted integer, filevault_status text",
     "file": "path text, directory text, filename text, mode text, uid bigint, mtime bigint, type text",
+    "launchd": "path text, label text, program text, program_arguments text",
     "managed_policies": "domain text, name text, value text",
     "nvram": "name text, value text",
     "os_version": "name text, version text, major integer, build text",
@@ -55,7 +56,7 @@ def outcome(check_id: str, tables: Tables) -> str:
         for table, stored in ({"time": [{"unix_time": NOW}]} | tables).items():
             for row in stored:
                 marks = ", ".join("?" for _ in row)
-                insert = f'INSERT INTO "{table}" ({", ".join(row)}) VALUES ({marks})'  # noqa: S608
+                insert = f'INSERT INTO "{table}" ({", ".join(row)}) VALUES ({marks})'
                 connection.execute(insert, tuple(row.values()))
         if "applies_when" in check and not ask(connection, check["applies_when"]):
             return "not_applicable"

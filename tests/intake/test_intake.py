@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +62,22 @@ class CountingStore:
             yield tx
 
 
+_moments = itertools.count(1)
+
+
 def submission(machine: Machine, token: str = "token", **outcomes: str) -> Submission:
-    return Submission(machine.uuid, sha(token), make_report(outcomes or {"c0": "passed"}), NOW)
+    """A report; each is collected after the one before."""
+    at = NOW + timedelta(seconds=next(_moments))
+    return Submission(
+        machine.uuid, sha(token), make_report(outcomes or {"c0": "passed"}, at=at), at
+    )
 
 
 def test_reports_that_wait_together_share_one_transaction(
     store: SqlStore, machine: Machine
 ) -> None:
     counting = CountingStore(store)
-    intake = Intake(counting)  # type: ignore[arg-type]
+    intake = Intake(counting)
     counting.gate.clear()
     intake.start()
     first = intake.hand_in(submission(machine))
@@ -115,7 +124,7 @@ def test_when_the_store_is_gone_everyone_is_told_and_later_reports_are_taken(
 ) -> None:
     counting = CountingStore(store)
     counting.error = StoreUnavailableError("the disk is full")
-    intake = Intake(counting)  # type: ignore[arg-type]
+    intake = Intake(counting)
     failed = intake.hand_in(submission(machine))
     intake.start()
     with pytest.raises(StoreUnavailableError):
@@ -132,7 +141,7 @@ def test_a_report_that_meets_a_bug_is_tried_alone_and_the_writer_lives(
 ) -> None:
     counting = CountingStore(store)
     counting.error = ZeroDivisionError("a bug")
-    intake = Intake(counting)  # type: ignore[arg-type]
+    intake = Intake(counting)
     both = [intake.hand_in(submission(machine)) for _ in range(2)]
     intake.start()
     for future in both:

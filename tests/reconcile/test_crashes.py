@@ -39,8 +39,11 @@ def test_killed_at_a_point_the_state_is_whole_and_the_next_pass_finishes(
 ) -> None:
     rig.commit(base())
     rig.reconcile()
-    changed = {"policies/laptops.yaml": policy("New"), "checks/base.yaml": catalog("one", "four")}
-    broken = {"policies/laptops.yaml": "name: [\n"}
+    changed: dict[str, str | None] = {
+        "policies/laptops.yaml": policy("New"),
+        "checks/base.yaml": catalog("one", "four"),
+    }
+    broken: dict[str, str | None] = {"policies/laptops.yaml": "name: [\n"}
     # What is refused ends before there is anything to apply, and the other way round.
     rig.commit(broken if point == "before_finish" else changed)
     rig.source.close()

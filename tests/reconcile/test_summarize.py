@@ -48,8 +48,8 @@ FAILED = Ending("transient", "FetchFailed", "no answer")
 
 
 def after(status: SourceStatus, ending: Ending, **given: Any) -> SourceStatus:
-    given = {"request": 0, "revision": REVISION, "as_of": LATER} | given
-    return summarize(status, ending, **given)
+    defaults: dict[str, Any] = {"request": 0, "revision": REVISION, "as_of": LATER}
+    return summarize(status, ending, **(defaults | given))
 
 
 IN_FORCE = after(begun(NEW, revision=REVISION, as_of=AS_OF), APPLIED, as_of=AS_OF)
@@ -160,7 +160,8 @@ def test_a_confirmation_is_kept_for_the_held_plan_only() -> None:
         (NEW, "a", 0, False),
         (IN_FORCE, "a", 0, True),
         (IN_FORCE, "b", 0, False),
-        (IN_FORCE, "a", 1, False),
+        (IN_FORCE, "a", 1, True),
+        (after(IN_FORCE, INVALID, revision=NEXT), "b", 1, False),
         (after(IN_FORCE, INVALID, revision=NEXT), "b", 0, True),
         (after(IN_FORCE, INVALID, revision=NEXT), "a", 0, False),
         (after(IN_FORCE, HOLD, revision=NEXT), "b", 0, True),
@@ -254,7 +255,8 @@ def test_problems_are_bounded_and_errors_are_kept_first() -> None:
         (IN_FORCE, 1, True, True),
         (replace(IN_FORCE, confirmed_digest="x"), 0, False, True),
         (replace(IN_FORCE, confirmed_digest="x"), 0, True, False),
-        (replace(IN_FORCE, suspended=True), 1, False, False),
+        (replace(IN_FORCE, suspended=True), 1, False, True),
+        (replace(IN_FORCE, suspended=True, confirmed_digest="x"), 0, False, False),
         (replace(IN_FORCE, suspended=True, suspend_until=AS_OF), 0, False, True),
         (replace(IN_FORCE, suspended=True, suspend_until=LATER), 0, False, False),
     ],

@@ -144,6 +144,8 @@ def _pass_on(client: socket.socket, server: socket.socket) -> None:
     with suppress(OSError):
         while data := client.recv(65536):
             server.sendall(data)
+        # A client that left needs no answer, which a hanging server would never give.
+        server.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

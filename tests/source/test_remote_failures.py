@@ -90,6 +90,31 @@ def test_closing_ends_a_transfer_that_is_under_way(source_of):
     assert psutil.Process().children(recursive=True) == []
 
 
+def test_what_is_here_can_be_read_while_the_remote_hangs(tmp_path, repo, source_of):
+    sha = repo.commit({"policies/a.yaml": "1"})
+    with black_hole() as hanging, git_http(tmp_path) as server, proxy(server.port) as way:
+        source = source_of(way.url())
+        pull(source)
+        way.target = hanging
+
+        def ask() -> None:
+            with pytest.raises(FetchFailedError):
+                source.head()
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        while not any(
+            c.name() == "git-remote-http" for c in psutil.Process().children(recursive=True)
+        ):
+            time.sleep(0.01)
+
+        assert len(source.snapshot(sha).files) == 1
+
+        assert asking.is_alive()
+        source.close()
+        asking.join()
+
+
 def test_a_transfer_cut_anywhere_leaves_the_old_revision_and_no_debris(tmp_path, repo, source_of):
     good = repo.commit({"policies/a.yaml": "1"})
     with git_http(tmp_path) as server, proxy(server.port) as way:

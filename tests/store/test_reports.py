@@ -32,7 +32,12 @@ def prepare(store: SqlStore) -> Machine:
         tx.seed_checks([make_check("w", platforms=("windows",))], actor="t", as_of=NOW)
         tx.put_object("policy", make_policy(target_os="all"), actor="t", as_of=NOW, create=True)
         add_key(tx)
-        return enroll(tx, "token")
+        machine = enroll(tx, "token")
+    with store.write() as tx:
+        tx.continue_rescoring(NOW)
+    with store.write() as tx:
+        tx.continue_rescoring(NOW)
+    return machine
 
 
 def send(store: Store, machine: Machine, report: Report, at: datetime = NOW) -> Any:
@@ -225,10 +230,18 @@ def test_a_machine_is_stale_a_day_after_its_last_complete_evaluation(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    st.lists(st.dictionaries(st.sampled_from(["c0", "c1"]), st.sampled_from(["passed", "failed"]), min_size=2),
-             min_size=1, max_size=4),
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "c0": st.sampled_from(["passed", "failed"]),
+                "c1": st.sampled_from(["passed", "failed"]),
+            }
+        ),
+        min_size=1,
+        max_size=4,
+    ),
     st.randoms(),
-)  # fmt: skip
+)
 def test_reports_in_any_order_and_number_end_as_the_newest_says(
     tmp_path_factory: pytest.TempPathFactory, bodies: list[dict[str, str]], random: Any
 ) -> None:

@@ -12,10 +12,11 @@ from controller.config.codes.entry import Code
 from controller.config.codes.reading import READING
 from controller.config.codes.references import REFERENCES
 from controller.config.codes.review import REVIEW
+from controller.config.codes.revision import REVISION
 from controller.config.codes.shape import SHAPE
 
 CODES: Final[dict[str, Code]] = {
-    code.id: code for code in (*READING, *SHAPE, *REFERENCES, *REVIEW, *AGENTS)
+    code.id: code for code in (*READING, *SHAPE, *REFERENCES, *REVIEW, *AGENTS, *REVISION)
 }
 SECTIONS: Final[tuple[tuple[str, str], ...]] = (
     ("GW1", "Reading files"),
@@ -23,6 +24,7 @@ SECTIONS: Final[tuple[tuple[str, str], ...]] = (
     ("GW3", "References and uniqueness"),
     ("GW4", "Time and review of exceptions"),
     ("GW5", "Compatibility with SlimRMM's agents"),
+    ("GW6", "The revision as a whole"),
 )
 
 __all__ = ["CODES", "SECTIONS", "Code"]

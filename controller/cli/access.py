@@ -1,0 +1,90 @@
+"""Two ways to a controller's state: over HTTP, or its data folder read beside it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from controller.cli.options import option
+
+Body = dict[str, Any]
+"""A JSON object in the form that the HTTP API gives it."""
+
+LISTS: Final[dict[str, str]] = {
+    "policies": "/api/v1/compliance/policies",
+    "checks": "/api/v1/compliance/checks",
+    "exceptions": "/api/v1/compliance/exceptions",
+    "machines": "/api/v1/agents",
+    "tokens": "/api/v1/tokens",
+    "enrollment-keys": "/api/v1/enrollment-keys",
+}
+"""What can be listed, and where the API has it."""
+
+
+class Access(Protocol):
+    """What commands ask of a controller. Every method raises ``ControllerError``."""
+
+    def sources(self) -> list[Body]: ...
+    def request(self, source: str | None) -> tuple[str, int]:
+        """Ask for a pass; the source's name and the request's number."""
+        ...
+
+    def confirm(self, source: str | None, digest: str) -> Body: ...
+    def suspend(self, source: str | None, reason: str, until: datetime | None) -> Body: ...
+    def resume(self, source: str | None) -> Body: ...
+    def entries(self, what: str) -> list[Body]:
+        """All of one of ``LISTS``."""
+        ...
+
+    def score(self, machine: str) -> Body:
+        """By uuid or hostname."""
+        ...
+
+    def create_token(self, name: str, role: str, expires_at: datetime | None) -> str: ...
+    def create_enrollment_key(
+        self, name: str, tags: list[str], uses: int | None, expires_at: datetime | None
+    ) -> str: ...
+    def revoke(self, what: str, id_: str) -> None:
+        """Revoke one of ``tokens`` or ``enrollment-keys``."""
+        ...
+
+
+def access_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which controller is meant."""
+    option(parser, "--server", metavar="URL", help="a controller's address; else --data is read")
+    option(parser, "--token", metavar="TOKEN", help="a user token for --server")
+    option(
+        parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities for --server"
+    )
+    option(
+        parser,
+        "--data",
+        type=Path,
+        default=Path(".gitward"),
+        metavar="DIR",
+        help="a controller's data folder on this machine (default: .gitward)",
+    )
+
+
+@contextmanager
+def open_access(options: argparse.Namespace, *, create: bool = False) -> Iterator[Access]:
+    """The controller that the options name.
+
+    Args:
+        options: Parsed, with those of ``access_options``.
+        create: Make the data folder when it is not there yet.
+    """
+    if options.server:
+        from controller.cli.remote import Remote
+
+        with Remote(options.server, options.token, options.ca_file) as remote:
+            yield remote
+    else:
+        from controller.cli.local import open_local
+
+        with open_local(options.data, create=create) as local:
+            yield local

@@ -1,0 +1,154 @@
+"""A controller over HTTP."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from controller import __version__
+from controller.cli.access import LISTS, Body
+from controller.errors import NotFoundError, RemoteRefusedError, UsageError
+
+_SECONDS: Final = 30.0
+_PER_PAGE: Final = 100
+
+
+class Remote:
+    """The API of one controller, with one person's token."""
+
+    def __init__(self, server: str, token: str | None, ca_file: Path | None) -> None:
+        """Prepare; nothing is sent yet.
+
+        Raises:
+            UsageError: No token, or an address over which it must not travel.
+        """
+        if not token:
+            raise UsageError("--server needs --token TOKEN (or GITWARD_TOKEN)")
+        self._server = _checked(server)
+        self._client = httpx.Client(
+            base_url=self._server,
+            headers={"Authorization": f"Bearer {token}", "User-Agent": f"gitward/{__version__}"},
+            timeout=_SECONDS,
+            verify=str(ca_file) if ca_file else True,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Remote:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def sources(self) -> list[Body]:
+        found: list[Body] = self._call("GET", "/api/v1/gitops/status")["sources"]
+        return found
+
+    def request(self, source: str | None) -> tuple[str, int]:
+        answer = self._call(
+            "POST", "/api/v1/gitops/reconcile", {"source": source} if source else {}
+        )
+        return answer["source"], answer["request_token"]
+
+    def confirm(self, source: str | None, digest: str) -> Body:
+        return self._call("POST", "/api/v1/gitops/confirm", _chosen(source, digest=digest))
+
+    def suspend(self, source: str | None, reason: str, until: datetime | None) -> Body:
+        body = _chosen(source, reason=reason, until=_time(until))
+        return self._call("POST", "/api/v1/gitops/suspend", body)
+
+    def resume(self, source: str | None) -> Body:
+        return self._call("POST", "/api/v1/gitops/resume", _chosen(source))
+
+    def entries(self, what: str) -> list[Body]:
+        return self._pages(LISTS[what])
+
+    def score(self, machine: str) -> Body:
+        found = [
+            each["uuid"]
+            for each in self._pages(LISTS["machines"], search=machine)
+            if machine.lower() in {each["uuid"], each["hostname"].lower()}
+        ]
+        if len(found) != 1:
+            many = f"{len(found)} machines are called {machine!r}; name one by its uuid"
+            raise NotFoundError(many if found else f"no machine {machine!r}")
+        return self._call("GET", f"/api/v1/compliance/score/agent/{quote(found[0])}")
+
+    def create_token(self, name: str, role: str, expires_at: datetime | None) -> str:
+        body = {"name": name, "role": role, "expires_at": _time(expires_at)}
+        return str(self._call("POST", LISTS["tokens"], body)["token"])
+
+    def create_enrollment_key(
+        self, name: str, tags: list[str], uses: int | None, expires_at: datetime | None
+    ) -> str:
+        body = {"name": name, "tags": tags, "uses": uses, "expires_at": _time(expires_at)}
+        return str(self._call("POST", LISTS["enrollment-keys"], body)["key"])
+
+    def revoke(self, what: str, id_: str) -> None:
+        self._call("DELETE", f"{LISTS[what]}/{quote(id_, safe='')}")
+
+    def _pages(self, path: str, search: str | None = None) -> list[Body]:
+        items: list[Body] = []
+        query = {"per_page": str(_PER_PAGE)} | ({"search": search} if search else {})
+        for page in count(1):
+            answer = self._call("GET", path, query={**query, "page": str(page)})
+            items += answer["items"]
+            if page >= answer["pages"]:
+                break
+        return items
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        *,
+        query: dict[str, str] | None = None,
+    ) -> Body:
+        try:
+            answer = self._client.request(method, path, json=body, params=query)
+        except httpx.HTTPError as error:
+            raise RemoteRefusedError(f"cannot reach {self._server}: {error}") from error
+        if answer.is_success:
+            found: Body = answer.json() if answer.content else {}
+            return found
+        raise _refusal(self._server, answer)
+
+
+def _refusal(server: str, answer: httpx.Response) -> RemoteRefusedError:
+    try:
+        told: Any = answer.json()
+        detail, code = str(told["detail"]), str(told.get("code", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        detail, code = f"answered {answer.status_code}; is it a controller?", ""
+    return RemoteRefusedError(f"{server}: {detail}", answer.status_code, code)
+
+
+def _checked(server: str) -> str:
+    parts = urlsplit(server)
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"} or not host:
+        raise UsageError(f"{server!r} is no address; give https://HOST[:PORT]")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise UsageError(f"{server} would send the token readable to all on the way; use https://")
+    return server.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _chosen(source: str | None, **more: str | None) -> Body:
+    return {**({"source": source} if source else {}), **more}
+
+
+def _time(value: datetime | None) -> str | None:
+    return value.isoformat() if value else None
