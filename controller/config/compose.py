@@ -33,7 +33,9 @@ def document_text(document: AnyDocument, path: str = "document.yaml") -> str:
     reading = read(path, text.encode())
     said = reading.documents[0].value if len(reading.documents) == 1 else None
     if reading.problems or json.dumps(said, sort_keys=True) != json.dumps(fields, sort_keys=True):
-        wrong = str(reading.problems[0].message) if reading.problems else "it would read differently"
+        wrong = (
+            str(reading.problems[0].message) if reading.problems else "it would read differently"
+        )
         raise RejectedError(f"this cannot be written as a document: {wrong}")
     return text
 

@@ -160,9 +160,12 @@ def _answer(
 
 
 def _to_sign_in(request: Request) -> Response:
-    if "authorization" in request.headers or "text/html" not in request.headers.get("accept", "*/*"):
-        if request.headers.get("accept", "*/*") != "*/*" or "authorization" in request.headers:
-            return PlainTextResponse("sign in, or send Authorization: Bearer TOKEN\n", 401)
+    if "authorization" in request.headers:
+        return PlainTextResponse(
+            "the token is unknown, expired or revoked\n",
+            401,
+            {"WWW-Authenticate": 'Bearer realm="gitward"'},
+        )
     if request.method != "GET":
         return RedirectResponse("/sign-in", 303)
     query = f"?{request.url.query}" if request.url.query else ""

@@ -123,7 +123,9 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
         since=wrong.last_transition_time if wrong else None,
         problems=tuple(each for each in status.problems if each.level == "error"),
         ref=status.ref.removeprefix("refs/heads/").removeprefix("refs/tags/"),
-        sha=status.last_applied_revision.rpartition(":")[2] if status.last_applied_revision else None,
+        sha=status.last_applied_revision.rpartition(":")[2]
+        if status.last_applied_revision
+        else None,
         applied_at=status.last_applied_at,
         checked_at=checked,
         late=checked is not None and as_of - checked > _LATE,
@@ -134,5 +136,6 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
 
 def _advice(status: SourceStatus, reason: str) -> str:
     if status.suspended:
-        return f"Suspended by {status.suspended_by or 'somebody'}; nothing new is taken in until it is resumed."
+        who = status.suspended_by or "somebody"
+        return f"Suspended by {who}; nothing new is taken in until it is resumed."
     return _WHAT_TO_DO.get(reason, "It is tried again by itself.")

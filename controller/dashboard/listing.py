@@ -56,12 +56,11 @@ def order(query: Query, keys: Iterable[str], default: str, *, descending: bool =
     return Order(by, direction == "desc")
 
 
-def arranged(
-    items: Iterable[T], chosen: Order, keys: Mapping[str, Callable[[T], Any]]
-) -> list[T]:
+def arranged(items: Iterable[T], chosen: Order, keys: Mapping[str, Callable[[T], Any]]) -> list[T]:
     """Sorted; what has no value comes last in both directions."""
     key = keys[chosen.by]
-    valued, empty = [], []
+    valued: list[T] = []
+    empty: list[T] = []
     for item in items:
         (empty if key(item) is None else valued).append(item)
     valued.sort(key=key, reverse=chosen.descending)

@@ -77,7 +77,9 @@ def require_role(principal: Principal, role: Role) -> None:
         ForbiddenError: With the role that is needed.
     """
     if not may(principal, role):
-        raise ForbiddenError(f"this needs the role {role}; your token has the role {principal.role}")
+        raise ForbiddenError(
+            f"this needs the role {role}; your token has the role {principal.role}"
+        )
 
 
 def require_same_origin(request: Request) -> None:

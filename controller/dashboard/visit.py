@@ -110,7 +110,9 @@ class Query:
         """
         value = self.get(name)
         if value and value not in accepted:
-            raise RejectedError(f"{name} in the address is {value!r}; expected {', '.join(accepted)}")
+            raise RejectedError(
+                f"{name} in the address is {value!r}; expected {', '.join(accepted)}"
+            )
         return value
 
     def page(self) -> int:

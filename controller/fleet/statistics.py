@@ -171,9 +171,7 @@ def trend(reading: Reading, as_of: datetime, days: int) -> Trend:
     """The last days, today included: one point a day from the first data on."""
     return Trend(
         tuple(
-            TrendDay(
-                day, average(totals), share(totals.compliant, totals.assessed), totals.agents
-            )
+            TrendDay(day, average(totals), share(totals.compliant, totals.assessed), totals.agents)
             for day, totals in daily_totals(reading, as_of, days)
         )
     )

@@ -129,7 +129,10 @@ class MachinesReading(ObjectsReading):
             if position is None:
                 return Page((), 0)
             clause, bytes_ = _failing(position)
-            where, values = f"{where} AND {clause}" if where else f" WHERE {clause}", values + bytes_
+            where, values = (
+                f"{where} AND {clause}" if where else f" WHERE {clause}",
+                values + bytes_,
+            )
         join = "JOIN" if query.policy_id is not None else "LEFT JOIN"
         tables = f"{_FROM} {join} score s ON s.slot = ? AND s.machine = m.number AND s.policy = ?"
         fixed: list[Value] = [self.judged().slot, key]

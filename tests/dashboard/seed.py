@@ -22,6 +22,7 @@ from controller.cli.demo_machines import DemoMachine, cannot_tell, machines, pas
 from controller.config.load import is_document
 from controller.model.machine import Machine
 from controller.model.report import Report, Result
+from controller.model.terms import ROLES
 from controller.reconcile.reconciler import Reconciler
 from controller.scoring.judge import judge
 from controller.source.address import parse_address
@@ -198,7 +199,8 @@ def _course(made: Seeded, day: int) -> list[Step]:
             files = {
                 "exceptions/sudo-journal.yaml": exception(
                     "sudo-log-in-journal", "scope: global\ncategory: mitigated",
-                    "check_ids: [linux-audit-sudo-log, linux-audit-auditd-installed, linux-audit-auditd-active]",
+                    "check_ids:\n  - linux-audit-sudo-log\n  - linux-audit-auditd-installed\n"
+                    "  - linux-audit-auditd-active",
                     "sudo writes to the journal, which reaches the central log store within a minute.",
                     -21, 219,
                 ),
@@ -211,7 +213,9 @@ def _course(made: Seeded, day: int) -> list[Step]:
             return [(files, "Accept the journal in place of auditd and a sudo log", ana)]
         case 14:
             broken = "name: Laptops of the board\ncis_level: level_3\ntarget_os: darwin\n"
-            return [({"policies/board.yaml": broken}, "Add a policy for the board's laptops", jonas)]
+            return [
+                ({"policies/board.yaml": broken}, "Add a policy for the board's laptops", jonas)
+            ]
         case 15:
             fixed = (
                 "id: board-laptops\nname: Laptops of the board\ncis_level: level_2\n"
@@ -220,12 +224,16 @@ def _course(made: Seeded, day: int) -> list[Step]:
             )
             return [({"policies/board.yaml": fixed}, "Board laptops: the level is 2", jonas)]
         case 18:
-            files = _raise(made, "linux", ("linux-ssh-password-login", "linux-ssh-root-login"), "critical")
+            files = _raise(
+                made, "linux", ("linux-ssh-password-login", "linux-ssh-root-login"), "critical"
+            )
             return [(files, "SSH: passwords and root logins are critical", mara)]
         case 22:
             text = (made.repository.path / "policies/start-here.yaml").read_text()
             stricter = text.replace("passing_score_threshold: 70", "passing_score_threshold: 80")
-            return [({"policies/start-here.yaml": stricter}, "Start here: 80 passes from now on", mara)]
+            return [
+                ({"policies/start-here.yaml": stricter}, "Start here: 80 passes from now on", mara)
+            ]
         case 26:
             files = {
                 "exceptions/studio.yaml": exception(
@@ -279,12 +287,11 @@ def _finish(made: Seeded, ending: str) -> None:
 
 def _issue_tokens(made: Seeded) -> None:
     with made.store.write() as writing:
-        for role in ("viewer", "technician", "manager", "admin"):
+        for role in ROLES:
             made.tokens[role] = f"gwu_{role}-token-of-the-tests"
             hash_ = sha(made.tokens[role])
-            writing.add_token(
-                role, f"{role}@example.com", role, hash_, actor="tests", as_of=NOW, expires_at=None  # type: ignore[arg-type]
-            )  # fmt: skip
+            name = f"{role}@example.com"
+            writing.add_token(role, name, role, hash_, actor="tests", as_of=NOW, expires_at=None)
 
 
 # -- machines and what they say
@@ -344,7 +351,9 @@ def _submission(
         good = passes(demo, id_, SEED, day)
         found = tuple(rows(check.comparison_operator, check.expected_result, good=good))
         verdict = judge(check.comparison_operator, check.expected_result, found)
-        results.append(Result(id_, verdict.outcome, found, found[0] if found else None, verdict.details))
+        results.append(
+            Result(id_, verdict.outcome, found, found[0] if found else None, verdict.details)
+        )
     run = Run(str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{machine.uuid}{at}")), at, policies, asked)
     writing.issue_run(machine.uuid, run)
     report = Report(str(uuid.uuid5(uuid.NAMESPACE_URL, run.run_id)), at, tuple(results), run.run_id)

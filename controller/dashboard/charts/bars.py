@@ -42,4 +42,3 @@ def stacked(counts: Mapping[str, int]) -> tuple[Segment, ...]:
         segments.append(Segment(name, count, share, round(x, 1), width))
         x += width + _GAP if width else 0
     return tuple(segments)
-

@@ -74,9 +74,15 @@ def calendar(
         y = _TOP + index * row + (row - 10 if not label else row / 2)
         bars.append(
             Bar(
-                waiver.id, waiver.id if len(waiver.id) <= 28 else f"{waiver.id[:27]}…", state, left, y,
-                max(3.0, round(right - left, 1)), waiver.document.expires_at, last > ends,
-            )  # fmt: skip
+                waiver.id,
+                waiver.id if len(waiver.id) <= 28 else f"{waiver.id[:27]}…",
+                state,
+                left,
+                y,
+                max(3.0, round(right - left, 1)),
+                waiver.document.expires_at,
+                last > ends,
+            )
         )
     return Calendar(
         width=width,
@@ -90,7 +96,9 @@ def calendar(
     )
 
 
-def _months(begins: datetime, ends: datetime, x: Scale, every: int) -> tuple[tuple[float, str], ...]:
+def _months(
+    begins: datetime, ends: datetime, x: Scale, every: int
+) -> tuple[tuple[float, str], ...]:
     found: list[tuple[float, str]] = []
     at = begins.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while at <= ends:

@@ -37,7 +37,9 @@ def score_range(values: Sequence[float], most_lines: int = 5) -> tuple[float, fl
 
 def path(points: Sequence[tuple[float, float]]) -> str:
     """An SVG path through points."""
-    return " ".join(f"{'M' if index == 0 else 'L'}{x:g} {y:g}" for index, (x, y) in enumerate(points))
+    return " ".join(
+        f"{'M' if index == 0 else 'L'}{x:g} {y:g}" for index, (x, y) in enumerate(points)
+    )
 
 
 def steps(points: Sequence[tuple[float, float]]) -> str:

@@ -95,7 +95,9 @@ def points_of(days: Sequence[tuple[date, Totals]]) -> tuple[Point, ...]:
     )
 
 
-def trend_chart(points: Sequence[Point], movements: Sequence[Movement], width: int) -> TrendChart | None:
+def trend_chart(
+    points: Sequence[Point], movements: Sequence[Movement], width: int
+) -> TrendChart | None:
     """The chart for a width in pixels; none while there are fewer than two days with a score."""
     known = [point for point in points if point.score is not None]
     if len(known) < 2:

@@ -113,9 +113,7 @@ def one(visit: Visit) -> Response:
     """GET /exceptions/{id}."""
     waiver = existing(visit.in_force.waivers, "exception", visit.path["id"])
     document, checks = waiver.document, visit.in_force.checks
-    machines = [
-        (uuid, visit.reading.machine(uuid)) for uuid in document.agents[:_MOST_MACHINES]
-    ]
+    machines = [(uuid, visit.reading.machine(uuid)) for uuid in document.agents[:_MOST_MACHINES]]
     return visit.page(
         "exception.html",
         row=ExceptionRow(

@@ -82,5 +82,7 @@ def _attention(visit: Visit) -> list[Attention]:
             if count and severity in {"critical", "high", "medium"}
         ][:2]
         why = f"{' and '.join(failed)} failed" if failed else f"{scored.failed} failed"
-        found.append(Attention(machine, percent(standing.hundredths), standing.risk, row.stale, why))
+        found.append(
+            Attention(machine, percent(standing.hundredths), standing.risk, row.stale, why)
+        )
     return found

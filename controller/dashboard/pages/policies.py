@@ -71,9 +71,7 @@ def rows(visit: Visit) -> list[PolicyRow]:
 def show(visit: Visit) -> Response:
     """GET /policies."""
     search, chosen = visit.query.get("search"), order(visit.query, KEYS, "name")
-    found = matching(
-        rows(visit), search, lambda row: (row.policy.id, row.policy.document.name)
-    )
+    found = matching(rows(visit), search, lambda row: (row.policy.id, row.policy.document.name))
     listed = cut(arranged(found, chosen, KEYS), visit.query.page())
     return visit.page("policies.html", policies=listed, search=search, sort=chosen)
 
@@ -115,13 +113,15 @@ def one(visit: Visit) -> Response:
     rulebook, totals = visit.in_force.rulebook, visit.totals.checks
     selected = [
         SelectedCheck(
-            visit.in_force.checks[id_], rulebook.severity(policy.id, id_), totals.get(id_, CheckTotals())
+            visit.in_force.checks[id_],
+            rulebook.severity(policy.id, id_),
+            totals.get(id_, CheckTotals()),
         )
         for id_ in rulebook.selected[policy.id]
     ]
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
     selected.sort(key=lambda each: (rank[each.severity], each.check.document.title))
-    risk = {level: row.totals.risk.get(level, 0) for level in RISK_LEVELS}
+    risk: dict[str, int] = {level: row.totals.risk.get(level, 0) for level in RISK_LEVELS}
     exceptions = [
         each
         for each in visit.in_force.waivers.values()

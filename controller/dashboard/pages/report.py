@@ -26,7 +26,9 @@ def fleet(visit: Visit) -> Response:
     return visit.page(
         "report_fleet.html",
         numbers=numbers,
-        bare=overall.bare_score_sum // overall.bare_assessed / 100 if overall.bare_assessed else None,
+        bare=overall.bare_score_sum // overall.bare_assessed / 100
+        if overall.bare_assessed
+        else None,
         risk=stacked(asdict(numbers.risk_distribution)),
         chart=trend_chart(points, (), 760),
         policies=policies.rows(visit),

@@ -89,7 +89,11 @@ def _too_many(services: Services, request: Request, next_: str) -> Response | No
 def _audit(services: Services, principal: Principal, action: str) -> None:
     with services.store.write() as writing:
         writing.add_audit(
-            principal.name, action, f"token/{principal.token_id}", services.clock(), detail={"by": "dashboard"}
+            principal.name,
+            action,
+            f"token/{principal.token_id}",
+            services.clock(),
+            detail={"by": "dashboard"},
         )
 
 
