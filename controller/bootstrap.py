@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SOURCE_NAME = "default"
 """What a single ``--repo`` is called."""
+SIGN_INS_PER_MINUTE = 20
+"""Attempts from one address, good and bad together."""
 
 
 def open_data(data: Path) -> Store:
@@ -149,6 +151,8 @@ class Controller:
     store: Store
     app: ASGIApp
     clock: Callable[[], datetime]
+    sign_in_path: Callable[[], str]
+    """A fresh address of the dashboard that signs in whoever opens it, once, within ten minutes."""
     start: Callable[[], None]
     stop: Callable[[], None]
 
@@ -161,7 +165,10 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         on_pass: Told of every finished pass over the source.
     """
     from controller.api.app import create_app
+    from controller.api.errors import status_of
     from controller.api.services import Limits, Services
+    from controller.dashboard.app import create_dashboard
+    from controller.dashboard.services import Services as DashboardServices
     from controller.intake.intake import Intake
     from controller.reconcile.loop import Loop
     from controller.reconcile.reconciler import Reconciler
@@ -197,6 +204,15 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
             anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
         ),
     )
+    pages = DashboardServices(
+        store=store,
+        clock=clock,
+        wake=lambda _name: loop.wake(),
+        version=__version__,
+        status_of=status_of,
+        seconds_to_wait=_sign_in_limit(),
+        secure=settings.tls_cert is not None,
+    )
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
 
@@ -215,7 +231,24 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         source.close()
         store.close()
 
-    return Controller(settings, store, create_app(services), clock, start, stop)
+    def sign_in_path() -> str:
+        return f"/sign-in?code={pages.codes.issue(clock())}"
+
+    app = create_app(services, fallback=create_dashboard(pages))
+    return Controller(settings, store, app, clock, sign_in_path, start, stop)
+
+
+def _sign_in_limit() -> Callable[[str | None], int]:
+    """Count attempts to sign in by address; seconds to wait once there were too many."""
+    from controller.api.rate_limit import RateLimiter, address_key
+
+    limiter = RateLimiter(time.monotonic)
+
+    def seconds_to_wait(host: str | None) -> int:
+        allowance = limiter.charge(address_key(host), SIGN_INS_PER_MINUTE)
+        return allowance.resets_in if allowance.exceeded else 0
+
+    return seconds_to_wait
 
 
 def _file_reader(source: Source, store: Store) -> Callable[[str, str], str | None]:

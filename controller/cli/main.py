@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "restore": ("restore", "put a backup into an empty data folder"),
     "doctor": ("doctor", "say whether this machine can run a controller"),
     "agent": ("agent", "evaluate this machine and report to a controller"),
+    "demo-fleet": ("demo_fleet", "enrol machines that do not exist, for demonstrations and load"),
 }
 """Command to (module in this package, one line of help)."""
 
