@@ -171,6 +171,7 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
     from controller.dashboard.services import Services as DashboardServices
     from controller.intake.intake import Intake
     from controller.reconcile.loop import Loop
+    from controller.reconcile.preview import Previewer
     from controller.reconcile.reconciler import Reconciler
     from controller.schedule.clock import SteadyClock
     from controller.schedule.loop import Timekeeper
@@ -203,6 +204,7 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
             user_requests_per_minute=settings.operator.user_requests_per_minute,
             anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
         ),
+        preview=Previewer(source, store),
     )
     pages = DashboardServices(
         store=store,
