@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SOURCE_NAME = "default"
 """What a single ``--repo`` is called."""
+SIGN_INS_PER_MINUTE = 20
+"""Attempts from one address, good and bad together."""
 
 
 def open_data(data: Path) -> Store:
@@ -37,6 +39,47 @@ def open_data(data: Path) -> Store:
     from controller.store.store import open_store
 
     return open_store(data)
+
+
+def back_up(data: Path, target: Path) -> object:
+    """Copy a data folder's store to a file; what the copy holds, as text.
+
+    Raises:
+        BackupError: With what is in the way.
+    """
+    from controller.store.sqlite import backup
+
+    return backup.back_up(data, target)
+
+
+def restore(source: Path, data: Path) -> object:
+    """Put a backup into an empty data folder; what it holds, as text.
+
+    Raises:
+        BackupError: The file is not a whole backup.
+        StoreInUseError: The folder has a store already.
+    """
+    from controller.store.sqlite import backup
+
+    return backup.restore(source, data)
+
+
+def sqlite_release() -> str:
+    """The SQLite library in use."""
+    from controller.store.sqlite.driver import LIBRARY_RELEASE
+
+    return LIBRARY_RELEASE
+
+
+def git_release() -> str:
+    """The git in use.
+
+    Raises:
+        SourceError: There is none, or it is too old.
+    """
+    from controller.source.git import require_git
+
+    return require_git()
 
 
 @contextlib.contextmanager
@@ -109,6 +152,8 @@ class Controller:
     store: Store
     app: ASGIApp
     clock: Callable[[], datetime]
+    sign_in_path: Callable[[], str]
+    """A fresh address of the dashboard that signs in whoever opens it, once, within ten minutes."""
     start: Callable[[], None]
     stop: Callable[[], None]
 
@@ -121,7 +166,10 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         on_pass: Told of every finished pass over the source.
     """
     from controller.api.app import create_app
-    from controller.api.services import Services
+    from controller.api.errors import status_of
+    from controller.api.services import Limits, Services
+    from controller.dashboard.app import create_dashboard
+    from controller.dashboard.services import Services as DashboardServices
     from controller.intake.intake import Intake
     from controller.reconcile.loop import Loop
     from controller.reconcile.preview import Previewer
@@ -153,8 +201,21 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         version=__version__,
         loopback=settings.loopback,
         poll_interval_seconds=settings.operator.agent_poll,
+        limits=Limits(
+            user_requests_per_minute=settings.operator.user_requests_per_minute,
+            anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
+        ),
         preview=Previewer(source, store),
         proposals=_proposer(source, store, settings),
+    )
+    pages = DashboardServices(
+        store=store,
+        clock=clock,
+        wake=lambda _name: loop.wake(),
+        version=__version__,
+        status_of=status_of,
+        seconds_to_wait=_sign_in_limit(),
+        secure=settings.tls_cert is not None,
     )
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
@@ -174,7 +235,24 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         source.close()
         store.close()
 
-    return Controller(settings, store, create_app(services), clock, start, stop)
+    def sign_in_path() -> str:
+        return f"/sign-in?code={pages.codes.issue(clock())}"
+
+    app = create_app(services, fallback=create_dashboard(pages))
+    return Controller(settings, store, app, clock, sign_in_path, start, stop)
+
+
+def _sign_in_limit() -> Callable[[str | None], int]:
+    """Count attempts to sign in by address; seconds to wait once there were too many."""
+    from controller.api.rate_limit import RateLimiter, address_key
+
+    limiter = RateLimiter(time.monotonic)
+
+    def seconds_to_wait(host: str | None) -> int:
+        allowance = limiter.charge(address_key(host), SIGN_INS_PER_MINUTE)
+        return allowance.resets_in if allowance.exceeded else 0
+
+    return seconds_to_wait
 
 
 def _proposer(source: Source, store: Store, settings: Settings) -> Proposer | None:

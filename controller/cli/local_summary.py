@@ -35,13 +35,13 @@ def one_line(score: MachineScore) -> str:
     return f"score {shown}, risk {score.risk_level}, {_compliance(score.compliant)}"
 
 
-def show(store: Store, uuid: str, as_of: datetime, address: str) -> None:
-    """Print what ``make run`` ends with, on standard output."""
+def show(store: Store, uuid: str, as_of: datetime, link: str) -> None:
+    """Print what ``make run`` ends with, on standard output; ``link`` opens the dashboard once."""
     with store.read() as reading:
         score = machine_score(reading, uuid, as_of)
         results = machine_results(reading, uuid, as_of)
         revision = reading.in_force().revision
-    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    console = Console(width=None if Console().is_terminal else 110, highlight=False)
     console.print()
     console.print(Text(f"Revision applied  {revision or 'none'}"))
     console.print(Text(f"Machine           {score.hostname}  {score.agent_uuid}"))
@@ -54,13 +54,16 @@ def show(store: Store, uuid: str, as_of: datetime, address: str) -> None:
     failing = [each for each in results if each.status in {"failed", "error"}]
     if failing:
         failing.sort(key=lambda each: (SEVERITIES.index(each.severity), each.check_id))
+        console.print()
         console.print(_failures(failing))
         if len(failing) > _MOST_ROWS:
             console.print(
                 f"... and {len(failing) - _MOST_ROWS} more: gitward score {score.hostname}"
             )
     console.print()
-    console.print(Text(f"Open {address}/docs for the API, or ask: gitward score {score.hostname}"))
+    console.print(Text("Open the dashboard (the link signs you in, once, within ten minutes):"))
+    # Whole on one line, however narrow the terminal: it is there to be clicked.
+    console.print(Text(f"  {link}", no_wrap=True, overflow="ignore"), soft_wrap=True)
     console.print("Serving until interrupted (Ctrl-C).")
 
 

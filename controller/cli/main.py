@@ -30,10 +30,16 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "forecast": ("forecast", "show the fleet's score day by day if no exception is renewed"),
     "reconcile": ("reconcile", "ask the controller to reconcile now"),
+    "suspend": ("suspend", "stop taking revisions, with a reason; what is in force stays"),
+    "resume": ("resume", "take revisions again, at once"),
     "confirm": ("confirm", "release a held plan by its digest"),
     "token": ("token", "create, list and revoke API tokens"),
     "enrollment-key": ("enrollment_key", "create, list and revoke enrolment keys"),
+    "backup": ("backup", "copy the store to a file, beside a running controller"),
+    "restore": ("restore", "put a backup into an empty data folder"),
+    "doctor": ("doctor", "say whether this machine can run a controller"),
     "agent": ("agent", "evaluate this machine and report to a controller"),
+    "demo-fleet": ("demo_fleet", "enrol machines that do not exist, for demonstrations and load"),
 }
 """Command to (module in this package, one line of help)."""
 

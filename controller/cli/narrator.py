@@ -29,6 +29,12 @@ class Narrator:
         """The controller listens: begin with the local agent where one is wanted."""
         self._controller = controller
         self._address = address
+        if not self._settings.local_agent:
+            data = (
+                "" if str(self._settings.data) == ".gitward" else f" --data {self._settings.data}"
+            )
+            self._say(f"dashboard: {address}/")
+            self._say(f"  a token to sign in with: gitward token create NAME --role viewer{data}")
         self._say(f"reading {self._settings.repo} at {self._settings.ref} ...")
         if self._settings.local_agent:
             self._agent = threading.Thread(target=self._run_agent, name="agent", daemon=True)
@@ -130,4 +136,5 @@ class Narrator:
             self._uuid = identity.uuid
             if first:
                 self._shown = True
-                show(controller.store, identity.uuid, controller.clock(), self._address)
+                link = self._address + controller.sign_in_path()
+                show(controller.store, identity.uuid, controller.clock(), link)

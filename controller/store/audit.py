@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from controller.store.columns import instant, moment_of, to_json
 from controller.store.context import Context
+from controller.store.driver import Record
 from controller.store.interface import AuditEntry, Page
 
 FIRST = "0" * 64
@@ -18,6 +19,13 @@ FIRST = "0" * 64
 def chained(previous: str, columns: tuple[object, ...]) -> str:
     """The hash of a row: over the hash before it and every column."""
     return hashlib.sha256(f"{previous}\n{to_json(list(columns))}".encode()).hexdigest()
+
+
+def _entry(row: Record) -> AuditEntry:
+    number, at, actor, action, about, revision, detail, digest = row
+    return AuditEntry(
+        number, moment_of(at), actor, action, about, revision, json.loads(detail), digest
+    )
 
 
 class AuditReading(Context):
@@ -30,11 +38,15 @@ class AuditReading(Context):
             " ORDER BY number DESC LIMIT ? OFFSET ?",
             (per_page, (page - 1) * per_page),
         )
-        items = tuple(
-            AuditEntry(n, moment_of(at), actor, action, obj, revision, json.loads(detail), digest)
-            for n, at, actor, action, obj, revision, detail, digest in rows
+        return Page(tuple(map(_entry, rows)), total[0] if total else 0)
+
+    def audit_of(self, revision: str, limit: int = 500) -> Sequence[AuditEntry]:
+        rows = self.db.all(
+            "SELECT number, at, actor, action, object, revision, detail, hash FROM audit"
+            " WHERE revision = ? AND revision <> '' ORDER BY number LIMIT ?",
+            (revision, limit),
         )
-        return Page(items, total[0] if total else 0)
+        return [_entry(row) for row in rows]
 
 
 class AuditWriting(AuditReading):

@@ -30,7 +30,8 @@ from controller.store.columns import (
 from controller.store.context import Judged
 from controller.store.evidence import unpack
 from controller.store.interface import Cause
-from controller.store.staleness import Staleness, Subject
+from controller.store.movements import TOTAL_COLUMNS, Movements
+from controller.store.staleness import Subject
 
 IN_PLACE: Final = 1_000
 """How many machines are judged again inside the changing transaction itself."""
@@ -38,7 +39,7 @@ CHUNK: Final = 500
 """How many machines one step of a fleet-wide change takes; a step bounds how long writers wait."""
 
 
-class Rescoring(Staleness):
+class Rescoring(Movements):
     """Score rows, counters and history, kept in step with postures and judgement."""
 
     in_place = IN_PLACE
@@ -97,6 +98,9 @@ class Rescoring(Staleness):
             return
         if judged.cursor is None:
             judged = replace(judged, visible_revision=judged.revision)
+        # One that comes while a fleet-wide change goes on is measured with that.
+        alone = judged.cursor is None
+        movement = self.begin_movement(cause, as_of) if alone else None
         self.save_judged(judged)
         ledger = Ledger()
         subjects = self.subjects(numbers)
@@ -113,6 +117,8 @@ class Rescoring(Staleness):
                 ledger,
             )
         self.post(ledger, judged.target_slot, as_of)
+        if movement is not None:
+            self.end_movement(movement)
         if schedules:
             self.restale(subjects)
 
@@ -189,19 +195,6 @@ class Rescoring(Staleness):
         if self.judged().slot == slot:
             self.set_trend(as_of)
 
-    def set_trend(self, as_of: datetime) -> None:
-        """Write the day's point: the counters as they stand."""
-        row = self.db.one(
-            f"SELECT {TOTAL_COLUMNS} FROM total WHERE slot = ? AND policy = ?",  # noqa: S608
-            (self.judged().slot, OVERALL),
-        )
-        if row is not None:
-            self.db.run(
-                "INSERT INTO trend (day, body) VALUES (?, ?)"
-                " ON CONFLICT (day) DO UPDATE SET body = excluded.body",
-                (as_of.date().isoformat(), json.dumps(row)),
-            )
-
     def _save_standing(self, slot: int, number: int, key: int, standing: Standing) -> None:
         self.db.run(_SAVE_SCORE, (slot, number, key, *standing_columns(standing)))
 
@@ -275,6 +268,7 @@ class Rescoring(Staleness):
             (instant(as_of), cause.kind, cause.ref, cause.detail),
         )
         row = self.db.one("SELECT max(number) FROM fleet_event")
+        self.begin_movement(cause, as_of)
         pending = {each.check_id: each for each in (*judged.carry, *carry)}
         self.save_judged(
             replace(
@@ -344,6 +338,7 @@ class Rescoring(Staleness):
             )
         )
         self.set_trend(as_of)
+        self.end_movement()
 
 
 def _keys(profile: Profile | None, numbers: dict[str, int]) -> tuple[int, ...]:
@@ -352,10 +347,6 @@ def _keys(profile: Profile | None, numbers: dict[str, int]) -> tuple[int, ...]:
     return (OVERALL, *(numbers[policy] for policy in profile.policies))
 
 
-TOTAL_COLUMNS: Final = (
-    "agents, assessed, compliant, score_sum, bare_assessed, bare_compliant, bare_score_sum,"
-    " critical, high, medium, low, unknown"
-)
 _ADD_TOTAL: Final = (
     f"INSERT INTO total (slot, policy, {TOTAL_COLUMNS})"  # noqa: S608
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slot, policy) DO UPDATE SET "

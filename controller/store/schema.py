@@ -126,7 +126,22 @@ CREATE TABLE audit (
 INSERT INTO counter (name, value) VALUES ('generation', 0), ('change', 0);
 """
 
-MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (("0001_initial", _0001),)
+_0002 = """
+CREATE TABLE movement (
+  number {serial}, at BIGINT NOT NULL,
+  cause_kind TEXT NOT NULL, cause_ref TEXT NOT NULL, cause_detail TEXT NOT NULL,
+  before TEXT NOT NULL, after TEXT
+);
+CREATE INDEX movement_at ON movement (at);
+CREATE INDEX movement_ref ON movement (cause_ref);
+CREATE INDEX contact_reported ON contact (reported_at);
+CREATE INDEX audit_revision ON audit (revision) WHERE revision <> '';
+"""
+
+MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
+    ("0001_initial", _0001),
+    ("0002_dashboard", _0002),
+)
 """Name and statements; a name, once released, never changes."""
 
 

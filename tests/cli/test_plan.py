@@ -68,6 +68,22 @@ def test_what_would_be_held_is_said(capsys: Capture, repository: Repository) -> 
     assert "Gitward-Allow-Delete: 1" in ran.out
 
 
+def test_markdown_shows_what_documents_say_as_text_alone(
+    capsys: Capture, repository: Repository
+) -> None:
+    repository.write(
+        {
+            "policies/laptops.yaml": policy('"`x` | @everyone <b>"'),
+            "checks/base.yaml": catalog("one", "two"),
+        }
+    )
+    ran = plan(capsys, repository, "--format", "markdown")
+    assert ran.code == 1
+    assert "- delete `check/three` at `checks/base.yaml:22` (weakens)" in ran.out
+    (changed,) = [line for line in ran.out.splitlines() if "everyone" in line]
+    assert changed.endswith('to ``"`x` ¦ @everyone <b>"``')
+
+
 def test_a_head_with_problems_is_refused_by_place(capsys: Capture, repository: Repository) -> None:
     repository.write({"policies/laptops.yaml": "name: X\ncis_level: level_9\ntarget_os: linux\n"})
     ran = plan(capsys, repository)
