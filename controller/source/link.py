@@ -77,7 +77,7 @@ def new_file_url(display_url: str, ref: str, path: str, text: str) -> str | None
         ``None`` for a local repository and for a host whose pages are not known.
     """
     parts = urlsplit(display_url)
-    forge = _forge(parts.hostname or "") if parts.scheme in {"https", "http", "ssh"} else None
+    forge = forge_of(parts.hostname or "") if parts.scheme in {"https", "http", "ssh"} else None
     if forge not in {"github", "gitlab"}:
         return None
     authority = parts.hostname if parts.scheme == "ssh" else parts.netloc
