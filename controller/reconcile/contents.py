@@ -15,7 +15,7 @@ class Contents:
     """
 
     def __init__(self) -> None:
-        self._known: dict[TreeFile, FileContent] = {}
+        self._known: dict[str, tuple[str, FileContent]] = {}
 
     def of(self, source: Source, files: Sequence[TreeFile]) -> list[FileContent]:
         """Every file's content, in the order of ``files``; only unknown ones are read.
@@ -23,8 +23,12 @@ class Contents:
         Raises:
             SourceError: They cannot be read.
         """
-        unknown = [file for file in files if file not in self._known]
+        known, nothing = self._known, ("", None)
+        unknown = [file for file in files if known.get(file.path, nothing)[0] != file.blob]
         texts = source.read(unknown) if unknown else {}
-        fresh = {file: read_file(SourceFile(file.path, texts[file.blob])) for file in unknown}
-        self._known = {file: fresh[file] if file in fresh else self._known[file] for file in files}
-        return [self._known[file] for file in files]
+        fresh = {
+            file.path: (file.blob, read_file(SourceFile(file.path, texts[file.blob])))
+            for file in unknown
+        }
+        self._known = {file.path: fresh.get(file.path) or known[file.path] for file in files}
+        return [content for _, content in self._known.values()]

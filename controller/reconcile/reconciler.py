@@ -71,21 +71,21 @@ class Reconciler:
         """Make one pass. Never raises a ``ControllerError``: what goes wrong is in the ending."""
         try:
             work = self._begin()
+            ending = _drive(work)
+            return PassResult(ending, again=self._end(work, ending))
         except StoreError as error:
             return PassResult(failed(error))
-        ending = _drive(work)
-        if ending.kind == "applied":
-            # Its end was stored in the transaction that put it in force.
-            return PassResult(ending, again=self._newer_request(work))
-        try:
-            if not worth_storing(work, ending, self._clock()):
-                return PassResult(ending, again=self._newer_request(work))
-            reached("before_finish")
-            with self._store.write() as writing:
-                again = conclude(writing, work, ending, self._clock())
-        except StoreError as error:
-            return PassResult(failed(error))
-        return PassResult(ending, again)
+
+    def _end(self, work: Pass, ending: Ending) -> bool:
+        """Store how it ended; whether a newer request waits already."""
+        now = self._clock()
+        # What was applied has its end stored in the transaction that put it in force.
+        if ending.kind == "applied" or not worth_storing(work, ending, now):
+            with self._store.read() as reading:
+                return reading.reconcile_request(work.name) > work.request
+        reached("before_finish")
+        with self._store.write() as writing:
+            return conclude(writing, work, ending, now)
 
     def _begin(self) -> Pass:
         status = self.register()
@@ -109,10 +109,6 @@ class Reconciler:
             detail = {"was": before.suspend_reason, "until": str(before.suspend_until)}
             writing.add_audit("gitward", "resume", f"source/{name}", now, detail=detail)
         return status
-
-    def _newer_request(self, work: Pass) -> bool:
-        with self._store.read() as reading:
-            return reading.reconcile_request(work.name) > work.request
 
 
 def _drive(work: Pass) -> Ending:

@@ -106,15 +106,17 @@ def settled(status: SourceStatus, *, sha: str, request: int) -> bool:
     if (
         not names(status.last_attempted_revision, sha)
         or status.observed_generation != status.generation
-        or request > status.handled_request
         or status.condition("Reconciling") is not None
     ):
         return False
     stalled = status.condition("Stalled")
     if stalled is None:
+        # Not even a request reads it again: a storm of webhooks costs one question to the remote each.
         return names(status.last_applied_revision, sha)
+    if request > status.handled_request or status.confirmed_digest is not None:
+        return False
     # Where access was denied, nothing is known of the revision; asking for it again is all there is.
-    return stalled.reason != "AccessDenied" and status.confirmed_digest is None
+    return stalled.reason != "AccessDenied"
 
 
 def names(revision: str | None, sha: str) -> bool:

@@ -70,7 +70,7 @@ def test_a_stored_request_by_another_process_is_noticed(rig: Rig) -> None:
     with running(rig) as (_, passes):
         passes.until("applied")
         number = operations.request(rig.store, None, "ada", now())
-        passes.until("applied")
+        passes.until("settled")
         assert rig.status.handled_request == number
 
 

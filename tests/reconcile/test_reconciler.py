@@ -82,6 +82,26 @@ def test_an_unchanged_head_reads_nothing_and_writes_almost_nothing(rig: Rig) -> 
         assert reading.change() == before
 
 
+def test_a_request_on_what_is_in_force_is_handled_without_reading_it_again(rig: Rig) -> None:
+    rig.commit(base())
+    rig.reconcile()
+    rig.source.calls.clear()
+    number = operations.request(rig.store, None, "ada", rig.clock())
+    assert rig.reconcile().kind == "settled"
+    assert set(rig.source.calls) == {"head"}
+    assert rig.status.handled_request == number
+    assert rig.results() == [("applied", "")]
+
+
+def test_a_request_tries_a_refused_revision_once_more_and_records_it_once(rig: Rig) -> None:
+    rig.commit({"policies/laptops.yaml": "name: [\n"})
+    rig.reconcile()
+    operations.request(rig.store, None, "ada", rig.clock())
+    assert rig.reconcile().kind == "stalled"
+    assert rig.reconcile().kind == "settled"
+    assert rig.results() == [("rejected", "InvalidConfiguration")]
+
+
 def test_only_changed_files_are_read(rig: Rig) -> None:
     rig.commit(base() | {f"policies/p{n}.yaml": policy(f"P{n}") for n in range(20)})
     rig.reconcile()
