@@ -121,6 +121,7 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
     """
     from controller.api.app import create_app
     from controller.api.services import Services
+    from controller.api.webhooks.secrets import secrets_of
     from controller.intake.intake import Intake
     from controller.reconcile.loop import Loop
     from controller.reconcile.reconciler import Reconciler
@@ -148,6 +149,8 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         monotonic=time.monotonic,
         read_file=_file_reader(source, store),
         wake=lambda _name: loop.wake(),
+        hint=lambda _name: loop.hint(),
+        webhook_secrets=lambda source: secrets_of(source, os.environ),
         version=__version__,
         loopback=settings.loopback,
         poll_interval_seconds=settings.operator.agent_poll,

@@ -36,6 +36,12 @@ class Metrics:
             ["result"],
             registry=self.registry,
         )
+        self.webhooks = Counter(
+            "gitward_webhooks",
+            "Webhooks by kind of host and what became of them.",
+            ["provider", "result"],
+            registry=self.registry,
+        )
         self.registry.register(_StoreCollector(services))
 
     def count_request(self, method: str, route: str, status: int) -> None:

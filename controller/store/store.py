@@ -9,6 +9,7 @@ from pathlib import Path
 from controller.store.audit import AuditReading
 from controller.store.context import Cache
 from controller.store.credentials import CredentialsReading, CredentialsWriting
+from controller.store.deliveries import DeliveriesWriting
 from controller.store.driver import Driver
 from controller.store.fleet_read import FleetReading
 from controller.store.machines_read import MachinesReading
@@ -23,7 +24,14 @@ class SqlReading(MachinesReading, FleetReading, SourcesReading, CredentialsReadi
     """One consistent snapshot."""
 
 
-class SqlWriting(ObjectsWriting, MachinesWriting, ReportsWriting, FleetReading, CredentialsWriting):
+class SqlWriting(
+    ObjectsWriting,
+    MachinesWriting,
+    ReportsWriting,
+    FleetReading,
+    CredentialsWriting,
+    DeliveriesWriting,
+):
     """One transaction."""
 
 
