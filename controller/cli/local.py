@@ -71,6 +71,13 @@ class Local:
         status = operations.confirm(self._store, source, digest, self._actor, _now())
         return _json(SourceStatus, status)
 
+    def suspend(self, source: str | None, reason: str, until: datetime | None) -> Body:
+        status = operations.suspend(self._store, source, reason, until, self._actor, _now())
+        return _json(SourceStatus, status)
+
+    def resume(self, source: str | None) -> Body:
+        return _json(SourceStatus, operations.resume(self._store, source, self._actor, _now()))
+
     def entries(self, what: str) -> list[Body]:
         with self._store.read() as reading:
             return _LISTS[what](reading, _now())

@@ -21,6 +21,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "get": ("get", "list policies, checks, exceptions or machines"),
     "score": ("score", "show a machine's score and what fails on it"),
     "reconcile": ("reconcile", "ask the controller to reconcile now"),
+    "suspend": ("suspend", "stop taking revisions, with a reason; what is in force stays"),
+    "resume": ("resume", "take revisions again, at once"),
     "confirm": ("confirm", "release a held plan by its digest"),
     "token": ("token", "create, list and revoke API tokens"),
     "enrollment-key": ("enrollment_key", "create, list and revoke enrolment keys"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from controller.cli import exit_codes
 from controller.cli.options import format_option, option
+from controller.cli.plan_markdown import plan_markdown
 from controller.cli.plan_text import plan_text
 
 if TYPE_CHECKING:
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from controller.source.local import LocalRepository
 
 _MOST_PROBLEMS: Final = 50
+_FORMATS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "text": plan_text,
+    "json": partial(json.dumps, indent=2),
+    "markdown": plan_markdown,
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="REV",
         help="what would be; . is the files as they are",
     )
-    format_option(parser, "text", "json")
+    format_option(parser, *_FORMATS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     made = compare(base, head, as_of=as_of)
     held = held_reason(made, base)
     body = plan_body(made, base, head, base_revision=base_name, head_revision=head_name, held=held)
-    print(json.dumps(body, indent=2) if options.format == "json" else plan_text(body))
+    print(_FORMATS[options.format](body))
     return exit_codes.PROBLEMS if made else exit_codes.OK
 
 

@@ -56,8 +56,14 @@ class Remote:
         return answer["source"], answer["request_token"]
 
     def confirm(self, source: str | None, digest: str) -> Body:
-        body = {"digest": digest} | ({"source": source} if source else {})
-        return self._call("POST", "/api/v1/gitops/confirm", body)
+        return self._call("POST", "/api/v1/gitops/confirm", _chosen(source, digest=digest))
+
+    def suspend(self, source: str | None, reason: str, until: datetime | None) -> Body:
+        body = _chosen(source, reason=reason, until=_time(until))
+        return self._call("POST", "/api/v1/gitops/suspend", body)
+
+    def resume(self, source: str | None) -> Body:
+        return self._call("POST", "/api/v1/gitops/resume", _chosen(source))
 
     def entries(self, what: str) -> list[Body]:
         return self._pages(LISTS[what])
@@ -138,6 +144,10 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _chosen(source: str | None, **more: str | None) -> Body:
+    return {**({"source": source} if source else {}), **more}
 
 
 def _time(value: datetime | None) -> str | None:

@@ -193,8 +193,8 @@ def asked(status: SourceStatus, request: int, as_of: datetime, *, failing: bool 
         as_of: Now.
         failing: The last pass failed; what it left undone waits for the backoff to be over.
     """
+    if request > status.handled_request:
+        return True  # also while suspended: whoever waits for it is told so
     if status.suspended:
         return status.suspend_until is not None and status.suspend_until <= as_of
-    if request > status.handled_request:
-        return True
     return status.confirmed_digest is not None and not failing

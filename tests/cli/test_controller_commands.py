@@ -101,6 +101,17 @@ def test_reconcile_without_a_controller_says_so(capsys: Capture, filled: Rig) ->
     assert "gitward serve" in ran.err
 
 
+def test_a_source_is_suspended_with_a_reason_and_resumed(capsys: Capture, filled: Rig) -> None:
+    ran = on(capsys, filled, "suspend", "--reason", "Audit week", "--until", "2d")
+    assert ran.code == 0
+    assert "suspended until" in ran.out
+    assert "Audit week" in on(capsys, filled, "status").out
+    assert filled.reconcile().kind == "suspended"
+    assert on(capsys, filled, "resume").code == 0
+    assert not filled.status.suspended
+    assert on(capsys, filled, "suspend", "--reason", "  ").code == 3
+
+
 @pytest.mark.parametrize(
     ("kind", "headers", "row"),
     [
@@ -221,6 +232,8 @@ def test_an_enrolment_key_carries_tags_uses_and_an_end(capsys: Capture, filled: 
         ("enrollment-key", "create", "--tag", "no spaces"),
         ("get", "everything"),
         ("confirm",),
+        ("suspend",),
+        ("suspend", "--reason", "x", "--until", "yesterday"),
     ],
 )
 def test_a_wrong_command_line_is_two(capsys: Capture, arguments: tuple[str, ...]) -> None:

@@ -68,6 +68,24 @@ def test_what_would_be_held_is_said(capsys: Capture, repository: Repository) -> 
     assert "Gitward-Allow-Delete: 1" in ran.out
 
 
+def test_markdown_is_a_table_that_documents_cannot_break_out_of(
+    capsys: Capture, repository: Repository
+) -> None:
+    repository.write(
+        {
+            "policies/laptops.yaml": policy('"`x` | @everyone <b>"'),
+            "checks/base.yaml": catalog("one", "two"),
+        }
+    )
+    ran = plan(capsys, repository, "--format", "markdown")
+    assert ran.code == 1
+    rows = [line for line in ran.out.splitlines() if line.startswith("| ") and "`" in line]
+    assert rows[0].startswith("| delete | `check/three` |")
+    assert "**weakens**" in rows[0]
+    assert all(row.count("|") == 6 for row in rows)
+    assert all(row.count("`") % 2 == 0 for row in rows)
+
+
 def test_a_head_with_problems_is_refused_by_place(capsys: Capture, repository: Repository) -> None:
     repository.write({"policies/laptops.yaml": "name: X\ncis_level: level_9\ntarget_os: linux\n"})
     ran = plan(capsys, repository)

@@ -109,6 +109,14 @@ def test_a_held_plan_is_confirmed_from_afar(capsys: Capture, server: Server) -> 
     assert at(capsys, server, "reconcile", "--wait", "--timeout", "60").code == 0
 
 
+def test_a_source_is_suspended_and_resumed_from_afar(capsys: Capture, server: Server) -> None:
+    ran = at(capsys, server, "suspend", "--reason", "Audit week", "--until", "2d")
+    assert ran.code == 0
+    assert "Audit week" in at(capsys, server, "status").out
+    assert at(capsys, server, "resume", "--source", "default").code == 0
+    assert "Audit week" not in at(capsys, server, "status").out
+
+
 @pytest.mark.parametrize("kind", ["policies", "checks", "exceptions", "machines"])
 def test_lists_have_the_form_of_the_local_ones(capsys: Capture, server: Server, kind: str) -> None:
     ran = at(capsys, server, "get", kind)

@@ -15,6 +15,7 @@ from controller.reconcile.reconciler import PassResult, Reconciler
 from controller.source.address import parse_address
 from controller.source.interface import Source
 from controller.source.mirror import GitSource
+from controller.source.worktree import WorkingTreeSource
 from controller.store.store import open_store
 from tests.reconcile.repository import Repository
 
@@ -72,6 +73,15 @@ class Rig:
             path=path,
             data=self.folder / "data",
             wanted=is_document,
+        )
+        self._opened.append(source)
+        self.source = Counting(source)
+        self.reconciler = Reconciler(self.source, self.store, clock=self.clock)
+
+    def connect_working_tree(self) -> None:
+        """A reconciler of the files as they are, committed or not."""
+        source = WorkingTreeSource(
+            name="default", directory=self.repository.path, path="", wanted=is_document
         )
         self._opened.append(source)
         self.source = Counting(source)

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from controller.errors import GitManagedError
 from controller.reconcile import operations
 from tests.reconcile.repository import base, catalog, exception, policy
 from tests.reconcile.rig import Rig
@@ -159,6 +162,45 @@ def test_an_object_made_through_the_api_is_adopted_with_an_audit_trail(rig: Rig)
     assert any(event.reason == "Adopted" and event.object == "policy/servers" for event in events)
 
 
+def test_an_api_write_between_plan_and_apply_is_planned_again_never_overwritten(rig: Rig) -> None:
+    rig.commit(base())
+    rig.reconcile()
+    with rig.store.read() as reading:
+        document = reading.in_force().policies["laptops"].document
+    mine = document.model_copy(update={"id": "servers", "name": "Servers by hand"})
+    sha = rig.commit({"policies/servers.yaml": policy("Servers"), "exceptions/old-app.yaml": None})
+    original = rig.source.last_change
+
+    def written_meanwhile(*arguments: object) -> object:
+        with rig.store.write() as writing:
+            writing.put_object("policy", mine, actor="bob", as_of=rig.clock(), create=True)
+        return original(*arguments)
+
+    rig.source.last_change = written_meanwhile  # type: ignore[attr-defined]
+    ending = rig.reconcile()
+    assert (ending.kind, ending.reason) == ("transient", "StoreUnavailable")
+    assert "servers" in ending.message
+    assert rig.ids("exception") == {"old-app"}
+    assert rig.status.last_applied_revision != f"main@sha1:{sha}"
+
+    rig.source.last_change = original  # type: ignore[attr-defined]
+    assert rig.reconcile().kind == "applied"
+    with rig.store.read() as reading:
+        assert reading.revisions(1, 1).items[0].counts["adopt"] == 1
+    assert rig.ids("exception") == set()
+
+
+def test_a_write_to_what_git_declares_is_refused_with_the_place_that_declares_it(rig: Rig) -> None:
+    sha = rig.commit(base())
+    rig.reconcile()
+    with rig.store.read() as reading:
+        document = reading.in_force().policies["laptops"].document
+    changed = document.model_copy(update={"enabled": False})
+    with pytest.raises(GitManagedError) as refused, rig.store.write() as writing:
+        writing.put_object("policy", changed, actor="bob", as_of=rig.clock(), create=False)
+    assert f"policies/laptops.yaml:1 at {sha[:7]}" in str(refused.value)
+
+
 def test_a_request_during_a_pass_makes_it_run_again(rig: Rig) -> None:
     rig.commit(base())
     rig.reconcile()
@@ -240,6 +282,23 @@ def test_a_deleted_branch_is_retried_and_changes_nothing(rig: Rig) -> None:
     ready = rig.status.condition("Ready")
     assert ready is not None
     assert (ready.status, rig.status.failures) == ("True", 0)
+
+
+def test_uncommitted_files_are_reconciled_from_a_working_tree_and_back_again(rig: Rig) -> None:
+    rig.commit(base())
+    rig.reconcile()
+    rig.connect_working_tree()
+    assert rig.reconcile().kind == "applied"
+    rig.repository.write({"policies/laptops.yaml": policy("Not committed")})
+    assert rig.reconcile().kind == "applied"
+    assert str(rig.status.last_applied_revision).startswith("worktree@")
+    with rig.store.read() as reading:
+        assert reading.in_force().policies["laptops"].document.name == "Not committed"
+    assert rig.reconcile().kind == "settled"
+    rig.repository.git("checkout", "--quiet", "--", ".")
+    rig.connect()
+    assert rig.reconcile().kind == "applied"
+    assert str(rig.status.last_applied_revision).startswith("main@sha1:")
 
 
 def test_a_repository_that_vanishes_is_reported_and_comes_back(rig: Rig) -> None:
