@@ -60,8 +60,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Start controllers; every one is stopped at the end."""
     running: list[Served] = []
 
-    def start(repo: Path, *arguments: str, data: Path | None = None) -> Served:
-        running.append(Served(repo, data or tmp_path / "data", *arguments))
+    def start(
+        repo: Path | str, *arguments: str, data: Path | None = None, **environment: str
+    ) -> Served:
+        running.append(Served(repo, data or tmp_path / "data", *arguments, **environment))
         return running[-1]
 
     yield start

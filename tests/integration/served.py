@@ -57,7 +57,9 @@ def until(happened: Callable[[], Any], what: str) -> Any:
 class Served:
     """One running controller with an administrator's token."""
 
-    def __init__(self, repo: Path, data: Path, *arguments: str) -> None:
+    def __init__(
+        self, repo: Path | str, data: Path, *arguments: str, **environment: str
+    ) -> None:
         self.data = data
         self.errors: list[str] = []
         self._clients: list[httpx.Client] = []
@@ -66,7 +68,7 @@ class Served:
                 *(sys.executable, "-m", "controller", "serve"),
                 *("--repo", str(repo), "--data", str(data), "--port", "0", *arguments),
             ],
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
