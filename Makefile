@@ -20,17 +20,18 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@touch $@
 
 run: $(VENV)/.run
-	@$(BIN)/gitward serve --repo . --local-agent --data .gitward
+	@$(BIN)/gitward serve --repo . --ref HEAD --local-agent --data .gitward
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check controller tests
 	$(BIN)/ruff check controller tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/gitward validate .
+	# As of the commit, so that an exception that ends does not break an old checkout.
+	$(BIN)/gitward validate . --as-of "$$(git log -1 --format=%cI)"
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.benchmarks $(if $(ROW),--row $(ROW))

@@ -38,6 +38,47 @@ def open_data(data: Path) -> Store:
     return open_store(data)
 
 
+def back_up(data: Path, target: Path) -> object:
+    """Copy a data folder's store to a file; what the copy holds, as text.
+
+    Raises:
+        BackupError: With what is in the way.
+    """
+    from controller.store.sqlite import backup
+
+    return backup.back_up(data, target)
+
+
+def restore(source: Path, data: Path) -> object:
+    """Put a backup into an empty data folder; what it holds, as text.
+
+    Raises:
+        BackupError: The file is not a whole backup.
+        StoreInUseError: The folder has a store already.
+    """
+    from controller.store.sqlite import backup
+
+    return backup.restore(source, data)
+
+
+def sqlite_release() -> str:
+    """The SQLite library in use."""
+    from controller.store.sqlite.driver import LIBRARY_RELEASE
+
+    return LIBRARY_RELEASE
+
+
+def git_release() -> str:
+    """The git in use.
+
+    Raises:
+        SourceError: There is none, or it is too old.
+    """
+    from controller.source.git import require_git
+
+    return require_git()
+
+
 @contextlib.contextmanager
 def hold(data: Path) -> Iterator[None]:
     """Keep a data folder to one controller; the lock goes when the process does.
@@ -120,7 +161,7 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         on_pass: Told of every finished pass over the source.
     """
     from controller.api.app import create_app
-    from controller.api.services import Services
+    from controller.api.services import Limits, Services
     from controller.api.webhooks.secrets import secrets_of
     from controller.intake.intake import Intake
     from controller.reconcile.loop import Loop
@@ -154,6 +195,10 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
         version=__version__,
         loopback=settings.loopback,
         poll_interval_seconds=settings.operator.agent_poll,
+        limits=Limits(
+            user_requests_per_minute=settings.operator.user_requests_per_minute,
+            anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
+        ),
     )
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)

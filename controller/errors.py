@@ -108,6 +108,12 @@ class StoreInUseError(StoreError):
     reason = "StoreInUse"
 
 
+class BackupError(StoreError):
+    """Raised when a backup cannot be written, or a file is not a whole backup."""
+
+    reason = "BackupFailed"
+
+
 class SchemaMismatchError(StoreError):
     """Raised when the database was written by a newer release."""
 

@@ -23,6 +23,10 @@ class OperatorSettings:
     allow_file_sources: bool = False
     agent_poll: int = 60
     """Seconds after which agents ask for work again."""
+    user_requests_per_minute: int = 600
+    """For each user token."""
+    address_requests_per_minute: int = 60
+    """For each address without a valid token."""
     git_token: str | None = field(default=None, repr=False)
     """For https repositories."""
     git_user: str = "git"
@@ -74,17 +78,27 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> OperatorSet
     """
     key = environment.get("GITWARD_SSH_KEY")
     hosts = environment.get("GITWARD_SSH_KNOWN_HOSTS")
-    poll = environment.get("GITWARD_AGENT_POLL", "60")
-    if not poll.isdigit() or not 5 <= int(poll) <= 3600:
-        raise UsageError(f"GITWARD_AGENT_POLL is {poll!r}; expected seconds, 5 to 3600")
     return OperatorSettings(
         allow_file_sources=environment.get("GITWARD_ALLOW_FILE_SOURCES", "").lower() in _TRUE,
-        agent_poll=int(poll),
+        agent_poll=_number(environment, "GITWARD_AGENT_POLL", 60, 5, 3600),
+        user_requests_per_minute=_number(
+            environment, "GITWARD_USER_REQUESTS_PER_MINUTE", 600, 1, 1_000_000
+        ),
+        address_requests_per_minute=_number(
+            environment, "GITWARD_ADDRESS_REQUESTS_PER_MINUTE", 60, 1, 1_000_000
+        ),
         git_token=environment.get("GITWARD_GIT_TOKEN") or None,
         git_user=environment.get("GITWARD_GIT_USER", "git"),
         ssh_key=Path(key) if key else None,
         ssh_known_hosts=Path(hosts) if hosts else None,
     )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = environment.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise UsageError(f"{name} is {text!r}; expected a number, {least} to {most}")
+    return int(text)
 
 
 def check(settings: Settings) -> Settings:

@@ -6,6 +6,7 @@ another's machine is answered like one that does not exist.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from controller.fleet.scores import unknown_machine
 from controller.model.terms import ROLES, Role
 from controller.store.interface import Principal, Reading, Store
 
+_LOOPBACK: Final = re.compile(r"(?:localhost|\[::1\]|127(?:\.\d{1,3}){3})(?::\d+)?")
 VISIT_KEY: Final = "gitward.visit"
 UUID_PARAMETER: Final = "uuid"
 
@@ -118,7 +120,7 @@ class Access:
         as_of = gate.services.clock()
         if self.anyone:
             return Visit(gate, charge, as_of)
-        if self.loopback and gate.services.loopback:
+        if self.loopback and gate.services.loopback and _names_loopback(request):
             return Call(gate, charge, as_of, None)
         principal = await identify(gate, charge, as_of)
         self.check(principal, request.path_params)
@@ -139,6 +141,15 @@ class Access:
             raise ForbiddenError(
                 f"this needs the role {self.role}; your token has the role {principal.role}"
             )
+
+
+def _names_loopback(request: Request) -> bool:
+    """Whether the caller asked for this machine by name.
+
+    A page elsewhere whose name was made to point here (DNS rebinding), or a proxy in front, asks for
+    another host: then a token is needed although the connection comes from here.
+    """
+    return _LOOPBACK.fullmatch(request.headers.get("host", "").lower()) is not None
 
 
 async def identify(gate: Gate, charge: Charge, as_of: datetime) -> Principal:

@@ -52,13 +52,14 @@ def methods_of(path: str) -> set[str]:
     """The methods that a path takes."""
     if path == report_route.PATH or _WEBHOOK.fullmatch(path):
         return {"POST"}
-    return {
+    methods = {
         method
         for router in ROUTERS
         for route in router.routes
         if isinstance(route, Route) and route.path_regex.match(path)
         for method in route.methods or ()
     }
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def create_app(

@@ -29,7 +29,7 @@ def snapshot_tag(reading: Reading, as_of: datetime) -> str:
             reading.change(),
             bisect_right(instants, as_of),
             bisect_right(instants, soon),
-            reading.fleet_totals(as_of).stale,
+            reading.stale_machines(as_of),
             as_of.toordinal(),
         )
     )

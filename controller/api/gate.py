@@ -59,17 +59,17 @@ class Charge:
         self.token_hash = bearer_hash(scope["headers"])
         self.known: Known | None = gate.known.get(self.token_hash) if self.token_hash else None
         self.allowance: Allowance | None = None
+        self._account: tuple[str, int] | None = None
         if scope["path"] not in _UNCOUNTED:
             self.allowance = self._charge()
 
     def _charge(self) -> Allowance | None:
-        limiter = self._gate.limiter
+        self._account = None
         if self.known is None:
-            return limiter.charge(self._address, self._anonymous)
-        if self.known.machine_uuid is not None:
-            return None
-        key = f"token:{self.token_hash}"
-        return limiter.charge(key, self._limits.user_requests_per_minute)
+            self._account = (self._address, self._anonymous)
+        elif self.known.machine_uuid is None:
+            self._account = (f"token:{self.token_hash}", self._limits.user_requests_per_minute)
+        return self._gate.limiter.charge(*self._account) if self._account else None
 
     def recognise(self, hash_: str, principal: Principal) -> None:
         """The store knows the token: give the request back to its address."""
@@ -86,10 +86,10 @@ class Charge:
             self.allowance = self._charge()
 
     def forgive(self) -> None:
-        """Take the request off the address's account: its credential was good."""
-        if self.allowance is not None:
-            self._gate.limiter.refund(self._address, self._anonymous)
-            self.allowance = None
+        """Take the request off its account: its credential was good."""
+        if self._account is not None:
+            self._gate.limiter.refund(*self._account)
+        self.allowance = self._account = None
 
 
 class GateKeeper:
@@ -110,6 +110,9 @@ class GateKeeper:
         if self._fallback is not None and not is_api_path(path):
             await self._fallback(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            # Answered like GET; the server below still knows better and sends no body.
+            scope = {**scope, "method": "GET"}
         await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

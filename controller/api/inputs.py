@@ -13,7 +13,9 @@ from controller.model.terms import Platform, Role
 JsonObject = Annotated[dict[str, Any], Body()]
 """A document's fields; ``config`` checks them as it checks YAML."""
 IfMatch = Annotated[str | None, Header(description="Refuse with 412 when the object has changed.")]
-ShortText = Annotated[str, Field(max_length=255)]
+ShortText = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+"""One line without control characters: it ends up in logs and on screens."""
+Hostname = Annotated[ShortText, Field(min_length=1)]
 Reason = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"\S")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
 
@@ -27,7 +29,7 @@ class Input(BaseModel):
 class Registration(Input):
     """What an agent says of its machine."""
 
-    hostname: Name
+    hostname: Hostname
     os: Platform
     arch: ShortText
     agent_version: ShortText

@@ -26,6 +26,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "confirm": ("confirm", "release a held plan by its digest"),
     "token": ("token", "create, list and revoke API tokens"),
     "enrollment-key": ("enrollment_key", "create, list and revoke enrolment keys"),
+    "backup": ("backup", "copy the store to a file, beside a running controller"),
+    "restore": ("restore", "put a backup into an empty data folder"),
+    "doctor": ("doctor", "say whether this machine can run a controller"),
     "agent": ("agent", "evaluate this machine and report to a controller"),
 }
 """Command to (module in this package, one line of help)."""

@@ -138,6 +138,8 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
             log_config=None,
             access_log=False,
             server_header=False,
+            # Otherwise whoever connects from this machine may claim any address (T51).
+            proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=64 * 1024,

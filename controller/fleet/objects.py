@@ -15,7 +15,7 @@ from controller.model.documents import Check, Document, Policy, Waiver
 from controller.model.managed import Managed, ManagedBy
 from controller.model.terms import WaiverState
 from controller.scoring.waivers import covers, state
-from controller.store.interface import InForce, Reading
+from controller.store.interface import FleetTotals, InForce, Reading
 
 _ANSWER = ConfigDict(json_schema_serialization_defaults_required=True)
 
@@ -59,15 +59,27 @@ def _fields(document: Document) -> dict[str, Any]:
     return {name: getattr(document, name) for name in type(document).model_fields}
 
 
-def policy_view(reading: Reading, policy: Managed[Policy], as_of: datetime) -> PolicyView:
-    """A policy with the sizes of what it touches."""
-    totals = reading.fleet_totals(as_of).policies.get(policy.id)
+def policy_view(
+    reading: Reading,
+    policy: Managed[Policy],
+    as_of: datetime,
+    totals: FleetTotals | None = None,
+) -> PolicyView:
+    """A policy with the sizes of what it touches.
+
+    Args:
+        reading: The snapshot.
+        policy: The policy as managed.
+        as_of: Now.
+        totals: The fleet's, where the caller shows many policies and has read them once.
+    """
+    mine = (totals or reading.fleet_totals(as_of)).policies.get(policy.id)
     return PolicyView.model_construct(
         **_fields(policy.document),
         managed_by=policy.managed_by,
         git=git_place(policy),
         check_count=len(reading.in_force().rulebook.selected[policy.id]),
-        agent_count=totals.agents if totals else 0,
+        agent_count=mine.agents if mine else 0,
         created_at=policy.created_at,
         updated_at=policy.updated_at,
     )

@@ -7,6 +7,7 @@ too large for any column, lone surrogates that no database can store. Each is re
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ MAX_DEPTH: Final = 16
 MAX_INTEGER: Final = 2**63 - 1
 _MAX_DIGITS: Final = 19
 _INFINITE: Final = float("inf")
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_INNERMOST: Final = re.compile(rb"(?:\[\]|\{\})+")
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -39,9 +43,13 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
         raise MalformedError(f"the body is not JSON: {exc.msg} at character {exc.pos}") from exc
     except RecursionError:
         raise MalformedError(_TOO_DEEP) from None
-    for field, found in _leaves(value):
-        if found is not None:
-            raise RejectedError(f"{field}: {found}", ((field, found),))
+    _hold_depth(body)
+    # Only an escape can name what cannot be stored: the bytes themselves are UTF-8, and JSON has no
+    # raw control characters.
+    if b"\\u" in body:
+        for field, found in _texts(value):
+            if found is not None:
+                raise RejectedError(f"{field}: {found}", ((field, found),))
     return value
 
 
@@ -76,25 +84,30 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _leaves(value: object) -> Iterator[tuple[str, str | None]]:
-    """Every text with its field and what is wrong with it; also holds the depth."""
-    waiting: list[tuple[str, Any, int]] = [("", value, 1)]
+def _texts(value: object) -> Iterator[tuple[str, str | None]]:
+    """Every text with its field and what is wrong with it."""
+    waiting: list[tuple[str, Any]] = [("", value)]
     while waiting:
-        field, item, depth = waiting.pop()
+        field, item = waiting.pop()
         if isinstance(item, dict):
-            _hold_depth(depth)
             for key, member in item.items():
                 yield "", unstorable(key)
-                waiting.append((f"{field}.{key}" if field else key, member, depth + 1))
+                waiting.append((f"{field}.{key}" if field else key, member))
         elif isinstance(item, list):
-            _hold_depth(depth)
-            waiting += [(f"{field}[{i}]", member, depth + 1) for i, member in enumerate(item)]
+            waiting += [(f"{field}[{i}]", member) for i, member in enumerate(item)]
         elif isinstance(item, str):
             yield field, unstorable(item)
 
 
-def _hold_depth(depth: int) -> None:
-    if depth > MAX_DEPTH:
+def _hold_depth(body: bytes) -> None:
+    """Peel the brackets of a valid document, innermost first; each turn takes one level off."""
+    outside = _STRING.sub(b"", body) if b"\\" in body else b"".join(body.split(b'"')[::2])
+    brackets = outside.translate(None, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return
+        brackets = _INNERMOST.sub(b"", brackets)
+    if brackets:
         raise MalformedError(_TOO_DEEP)
 
 

@@ -59,11 +59,6 @@ class FleetReading(ObjectsReading):
                 (judged.slot,),
             )
         }
-        stale = self.db.one(
-            "SELECT count(*) FROM contact c JOIN machine m ON m.number = c.machine"
-            " WHERE c.stale_at <= ? AND m.status = 'approved'",
-            (instant(as_of),),
-        )
         policies = self.in_force().policies
         numbers = self.policy_numbers()
         return FleetTotals(
@@ -71,9 +66,17 @@ class FleetReading(ObjectsReading):
             overall=by_number.get(OVERALL, totals_of([0] * 12)),
             policies={id_: by_number.get(numbers[id_], totals_of([0] * 12)) for id_ in policies},
             checks={id_: each for id_, each in checks.items() if id_ in self.in_force().checks},
-            stale=stale[0] if stale else 0,
+            stale=self.stale_machines(as_of),
             as_of=self._changed_at(),
         )
+
+    def stale_machines(self, as_of: datetime) -> int:
+        row = self.db.one(
+            "SELECT count(*) FROM contact c JOIN machine m ON m.number = c.machine"
+            " WHERE c.stale_at <= ? AND m.status = 'approved'",
+            (instant(as_of),),
+        )
+        return int(row[0]) if row else 0
 
     def _changed_at(self) -> datetime:
         """When the counters last changed: the newest report, or the newest change of judgement."""

@@ -371,6 +371,10 @@ class Reading(Protocol):
 
     # fleet
     def fleet_totals(self, as_of: datetime) -> FleetTotals: ...
+    def stale_machines(self, as_of: datetime) -> int:
+        """How many approved machines are overdue; the one total that time alone moves."""
+        ...
+
     def trend(self, since: date) -> Sequence[TrendPoint]:
         """Stored points, ascending; days without a change have none."""
         ...

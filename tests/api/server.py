@@ -181,7 +181,9 @@ def serve(app: FastAPI) -> Iterator[str]:
     """Serve an application on a free port of the loopback interface; its address."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app, log_level="critical", access_log=False, lifespan="off", proxy_headers=False
+    )
     server = uvicorn.Server(config)
     ready = threading.Event()
     started = server.startup

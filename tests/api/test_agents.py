@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
+from controller.api.app import create_app
+from controller.api.errors import respond
+from controller.errors import StoreUnavailableError
+from controller.intake.intake import Intake
 from tests.api.documents import base
-from tests.api.server import Agent, Api
+from tests.api.server import MANY, Agent, Api, controller, serve
 
 C = "/api/v1/compliance"
 REGISTER = "/api/v1/enrollment/register"
@@ -231,3 +239,42 @@ def test_tags_are_set_by_people_and_decide_at_once(api: Api) -> None:
     assert fresh.json()["tags"] == []
     assert api.put(path, json={"tags": ["no spaces"]}).status_code == 422
     assert api.put(path, json={"hostname": "mine"}).status_code == 422
+
+
+@pytest.mark.parametrize("hostname", ["", "a\nb", "\x1b[31mred", "x" * 256, 3, None])
+def test_a_hostname_is_one_plain_line(api: Api, hostname: object) -> None:
+    answer = register(api, api.controller.enrollment_key(), hostname=hostname)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "hostname"
+
+
+def test_a_full_queue_and_a_store_that_is_away_ask_to_come_again(tmp_path: Path) -> None:
+    with controller(tmp_path / "data") as made:
+        full = Intake(made.store, most_waiting=0)
+        services = replace(made.services, intake=full)
+        with serve(create_app(services)) as address:
+            api = Api(made, address)
+            answer = api.enroll().report({})
+            assert (answer.status_code, answer.json()["code"]) == (503, "OVERLOADED")
+            assert int(answer.headers["retry-after"]) > 0
+            api.http.close()
+    away = respond(StoreUnavailableError("the store is locked"))
+    assert (away.status_code, int(away.headers["retry-after"]) > 0) == (503, True)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    impatient = replace(MANY, body_seconds=0.2)
+    with controller(tmp_path / "data", limits=impatient) as made, serve(made.app) as address:
+        api = Api(made, address)
+        token = api.enroll().token
+        parts = urlsplit(address)
+        with socket.create_connection((parts.hostname or "", parts.port or 0), 10) as slow:
+            slow.sendall(
+                b"POST /api/v1/compliance/results HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+                b"Content-Type: application/json\r\nAuthorization: Bearer "
+                + token.encode()
+                + b"\r\n\r\n{"
+            )
+            assert slow.recv(65536)[9:12] == b"408"
+        assert api.get("/healthz", role=None).status_code == 200
+        api.http.close()

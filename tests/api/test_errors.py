@@ -104,7 +104,7 @@ def test_the_body_is_the_same_everywhere(
 
 def test_a_method_that_is_not_taken_is_answered_with_those_that_are(api: Api) -> None:
     allowed = api.call("PATCH", f"{POLICIES}/servers").headers["allow"]
-    assert set(allowed.split(", ")) == {"GET", "PUT", "DELETE"}
+    assert set(allowed.split(", ")) == {"GET", "HEAD", "PUT", "DELETE"}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/agents", "/api/v1/compliance/exceptions", POLICIES])

@@ -20,6 +20,7 @@ COLUMNS = {
     "percentage_encrypted integer",
     "disk_encryption": "name text, user_uuid text, encrypted integer, filevault_status text",
     "file": "path text, directory text, filename text, mode text, uid bigint, mtime bigint, type text",
+    "launchd": "path text, label text, program text, program_arguments text",
     "managed_policies": "domain text, name text, value text",
     "nvram": "name text, value text",
     "os_version": "name text, version text, major integer, build text",

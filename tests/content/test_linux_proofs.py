@@ -91,6 +91,28 @@ def test_ssh_is_not_applicable_without_a_server(tmp_path, check_id):
             {**SSHD, MAIN: INCLUDE, "/etc/ssh/sshd_config.d/match.conf": "PermitRootLogin no\n"},
             "passed",
         ),
+        # A file below sshd_config.d that nothing includes is read by nobody.
+        (
+            "linux-ssh-root-login",
+            ssh("PermitRootLogin yes\n", "PermitRootLogin no\n"),
+            "failed",
+        ),
+        (
+            "linux-ssh-match-sections",
+            ssh("PermitRootLogin no\nMatch all\nX11Forwarding no\n"),
+            "passed",
+        ),
+        ("linux-ssh-match-sections", ssh("Match User root\n  PermitRootLogin no\n"), "passed"),
+        (
+            "linux-ssh-match-sections",
+            ssh("PermitRootLogin no\nMatch Address 10.0.0.0/8\n  PermitRootLogin yes\n"),
+            "failed",
+        ),
+        (
+            "linux-ssh-match-sections",
+            ssh(INCLUDE, "match user bob\n permitemptypasswords yes\n"),
+            "failed",
+        ),
         ("linux-ssh-password-login", ssh(""), "failed"),
         ("linux-ssh-password-login", ssh("PasswordAuthentication no\n"), "passed"),
         ("linux-ssh-empty-passwords", ssh(""), "passed"),
@@ -116,6 +138,9 @@ def test_ssh_is_not_applicable_without_a_server(tmp_path, check_id):
         ("linux-encryption-ssh-ciphers", ssh("Ciphers aes256-ctr,aes128-cbc\n"), "failed"),
         ("linux-encryption-ssh-ciphers", ssh("Ciphers aes256-gcm@openssh.com\n"), "passed"),
         ("linux-encryption-ssh-ciphers", ssh("Ciphers -3des-cbc\n"), "passed"),
+        ("linux-encryption-ssh-ciphers", ssh("Ciphers -3des-cbc,aes128-cbc\n"), "passed"),
+        ("linux-encryption-ssh-ciphers", ssh("Ciphers +3des-cbc\n"), "failed"),
+        ("linux-encryption-ssh-macs", ssh("MACs -hmac-sha1,hmac-md5\n"), "passed"),
         ("linux-encryption-ssh-macs", ssh("MACs hmac-md5,hmac-sha2-256\n"), "failed"),
         ("linux-encryption-ssh-macs", ssh("MACs hmac-sha2-512-etm@openssh.com\n"), "passed"),
         ("linux-password-max-age", {"/etc/login.defs": "PASS_MAX_DAYS 365\n"}, "passed"),
@@ -127,6 +152,11 @@ def test_ssh_is_not_applicable_without_a_server(tmp_path, check_id):
         ("linux-password-hash-method", {"/etc/login.defs": "ENCRYPT_METHOD MD5\n"}, "failed"),
         ("linux-password-hash-method", {"/etc/login.defs": ""}, "failed"),
         (
+            "linux-password-hash-method",
+            {"/etc/login.defs": "ENCRYPT_METHOD YESCRYPT\nENCRYPT_METHOD DES\n"},
+            "failed",
+        ),
+        (
             "linux-password-length",
             {PASSWORD: QUALITY, "/etc/security/pwquality.conf": "minlen = 14\n"},
             "passed",
@@ -137,6 +167,42 @@ def test_ssh_is_not_applicable_without_a_server(tmp_path, check_id):
             "failed",
         ),
         ("linux-password-length", {PASSWORD: QUALITY}, "failed"),
+        (
+            "linux-password-length",
+            {PASSWORD: QUALITY, "/etc/security/pwquality.conf.d/50-length.conf": "minlen = 14\n"},
+            "passed",
+        ),
+        (
+            "linux-password-length",
+            {
+                PASSWORD: QUALITY,
+                "/etc/security/pwquality.conf": "minlen = 8\n",
+                "/etc/security/pwquality.conf.d/50-length.conf": "minlen = 14\n",
+            },
+            "failed",
+        ),
+        (
+            "linux-password-length",
+            {
+                PASSWORD: "password requisite pam_pwquality.so minlen=8\n",
+                "/etc/security/pwquality.conf": "minlen = 14\n",
+            },
+            "failed",
+        ),
+        (
+            "linux-password-complexity",
+            {PASSWORD: "password requisite pam_pwquality.so minclass=4\n"},
+            "passed",
+        ),
+        (
+            "linux-password-complexity",
+            {
+                PASSWORD: QUALITY,
+                "/etc/security/pwquality.conf": "minclass = 1\n",
+                "/etc/security/pwquality.conf.d/a.conf": "minclass = 4\n",
+            },
+            "failed",
+        ),
         (
             "linux-password-complexity",
             {PASSWORD: QUALITY, "/etc/security/pwquality.conf": "minclass = 3\n"},
@@ -183,6 +249,14 @@ def test_ssh_is_not_applicable_without_a_server(tmp_path, check_id):
             "failed",
         ),
         ("linux-password-lockout", {AUTH: "auth required pam_unix.so\n"}, "failed"),
+        (
+            "linux-password-lockout",
+            {
+                AUTH: "auth required pam_faillock.so preauth deny=10\n",
+                "/etc/security/faillock.conf": "deny = 5\n",
+            },
+            "failed",
+        ),
         ("linux-password-inactive-lock", {"/etc/default/useradd": "INACTIVE=30\n"}, "passed"),
         ("linux-password-inactive-lock", {"/etc/default/useradd": "INACTIVE=-1\n"}, "failed"),
         ("linux-password-no-nullok", {AUTH: "auth required pam_unix.so nullok\n"}, "failed"),
@@ -200,6 +274,16 @@ def test_ssh_is_not_applicable_without_a_server(tmp_path, check_id):
         (
             "linux-accounts-su-restricted",
             {"/etc/pam.d/su": "# auth required pam_wheel.so\n"},
+            "failed",
+        ),
+        (
+            "linux-accounts-su-restricted",
+            {"/etc/pam.d/su": "auth required pam_wheel.so deny group=nosu\n"},
+            "failed",
+        ),
+        (
+            "linux-accounts-su-restricted",
+            {"/etc/pam.d/su": "account required pam_wheel.so\n"},
             "failed",
         ),
         (
@@ -232,6 +316,8 @@ def test_ssh_is_not_applicable_without_a_server(tmp_path, check_id):
             {"/etc/passwd": "db:x:101:101::/:/usr/sbin/nologin\nann:x:1000:1::/:/bin/bash\n"},
             "passed",
         ),
+        # passwd(5): an empty field means /bin/sh.
+        ("linux-accounts-system-shell", {"/etc/passwd": "db:x:101:101::/:\n"}, "failed"),
         ("linux-accounts-sudo-password", {"/etc/sudoers": "%ops ALL=(ALL) ALL\n"}, "passed"),
         (
             "linux-accounts-sudo-password",
@@ -264,6 +350,16 @@ def test_ssh_is_not_applicable_without_a_server(tmp_path, check_id):
         ),
         ("linux-updates-signed-packages", {"/etc/apt/apt.conf.d/99x": ""}, "passed"),
         (
+            "linux-updates-signed-packages",
+            {"/etc/apt/apt.conf.d/99x": 'acquire::allowinsecurerepositories "yes";\n'},
+            "failed",
+        ),
+        (
+            "linux-updates-supported-release",
+            {"/etc/os-release": 'ID=ubuntu\nNAME="Ubuntu"\nVERSION_ID="24.10"\n'},
+            "failed",
+        ),
+        (
             "linux-updates-supported-release",
             {"/etc/os-release": 'ID=debian\nNAME="Debian"\nVERSION_ID="11"\n'},
             "failed",
@@ -291,6 +387,8 @@ def test_automatic_installation_counts_only_when_it_is_switched_on(tmp_path):
     assert outcome(tmp_path, "linux-updates-automatic-on", files)[0] == "failed"
     files["/etc/apt/apt.conf.d/20auto-upgrades"] = 'APT::Periodic::Unattended-Upgrade "1";\n'
     assert outcome(tmp_path, "linux-updates-automatic-on", files)[0] == "passed"
+    files["/etc/apt/apt.conf.d/99-off"] = 'APT { Periodic { Unattended-Upgrade "0"; }; };\n'
+    assert outcome(tmp_path, "linux-updates-automatic-on", files)[0] == "failed"
 
 
 def test_a_package_that_was_removed_is_not_installed(tmp_path):

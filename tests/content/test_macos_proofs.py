@@ -110,6 +110,20 @@ SOFTWARE_UPDATE = "/Library/Preferences/com.apple.SoftwareUpdate.plist"
             "failed",
         ),
         ("mac-malware-amfi", {"nvram": [{"name": "boot-args", "value": "-v"}]}, "passed"),
+        (
+            "mac-malware-launch-from-tmp",
+            {"launchd": [{"program": "", "program_arguments": "/bin/sh /tmp/x"}]},
+            "failed",
+        ),
+        (
+            "mac-malware-launch-from-tmp",
+            {
+                "launchd": [
+                    {"program": "/usr/bin/x", "program_arguments": "/usr/bin/x -o /var/tmpfile"}
+                ]
+            },
+            "passed",
+        ),
         ("mac-malware-xprotect-current", {}, "failed"),
         ("mac-updates-none-pending", {}, "failed"),
         (

@@ -31,6 +31,9 @@ SECURITY_LOCAL = r"SYSTEM\CurrentControlSet\Services\EventLog\Security"
 REAL_TIME = r"SOFTWARE\Policies\Microsoft\Windows Defender\Real-Time Protection"
 LSA = r"SYSTEM\CurrentControlSet\Control\Lsa"
 RDP_ON = (TERMINAL, "fDenyTSConnections", "0")
+TERMINAL_POLICY = r"SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services"
+RDP_ON_BY_POLICY = (TERMINAL_POLICY, "fDenyTSConnections", "0")
+RDP_OFF_BY_POLICY = (TERMINAL_POLICY, "fDenyTSConnections", "1")
 WORKSTATION = {"name": "Microsoft Windows 11 Pro", "build": "26100"}
 SERVER = {"name": "Microsoft Windows Server 2022 Standard", "build": "20348"}
 RULE = {
@@ -83,6 +86,16 @@ def updated(days: int, title: str = "2026-10 Cumulative Update") -> Tables:
             {"windows_firewall_rules": [RULE | {"remote_addresses": "10.0.0.0/8"}]},
             "passed",
         ),
+        (
+            "win-firewall-public-admin-ports",
+            {"windows_firewall_rules": [RULE | {"local_ports": "80, 3389"}]},
+            "failed",
+        ),
+        (
+            "win-firewall-public-admin-ports",
+            {"windows_firewall_rules": [RULE | {"local_ports": "13389"}]},
+            "passed",
+        ),
         ("win-firewall-security-center", {"os_version": [SERVER]}, "not_applicable"),
         (
             "win-firewall-security-center",
@@ -120,6 +133,8 @@ def updated(days: int, title: str = "2026-10 Cumulative Update") -> Tables:
         ("win-password-not-reversible", profile(clear_text_password=1), "failed"),
         ("win-remote-rdp-nla", {}, "not_applicable"),
         ("win-remote-rdp-nla", registry(RDP_ON), "failed"),
+        ("win-remote-rdp-nla", registry(RDP_ON_BY_POLICY), "failed"),
+        ("win-remote-rdp-nla", registry(RDP_ON, RDP_OFF_BY_POLICY), "not_applicable"),
         (
             "win-remote-rdp-nla",
             registry(RDP_ON, (TERMINAL + r"\WinStations\RDP-Tcp", "UserAuthentication", "1")),

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +62,15 @@ class CountingStore:
             yield tx
 
 
+_moments = itertools.count(1)
+
+
 def submission(machine: Machine, token: str = "token", **outcomes: str) -> Submission:
-    return Submission(machine.uuid, sha(token), make_report(outcomes or {"c0": "passed"}), NOW)
+    """A report; each is collected after the one before."""
+    at = NOW + timedelta(seconds=next(_moments))
+    return Submission(
+        machine.uuid, sha(token), make_report(outcomes or {"c0": "passed"}, at=at), at
+    )
 
 
 def test_reports_that_wait_together_share_one_transaction(

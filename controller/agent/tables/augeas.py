@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -102,9 +103,7 @@ def _wanted(system: System, fixed: Constraints) -> dict[str, lenses.Lens]:
     prefix = _literal(fixed.like.get("path", ""))
     prefix = prefix or _literal(fixed.like.get("node", "")).removeprefix("/files")
     return {
-        found: lens
-        for found, lens in _known(system).items()
-        if found.startswith(prefix) or prefix.startswith(found)
+        found: lens for found, lens in _known(system, prefix).items() if _overlap(found, prefix)
     }
 
 
@@ -113,12 +112,27 @@ def _literal(pattern: str) -> str:
     return re.split(r"[%_]", pattern, maxsplit=1)[0]
 
 
-def _known(system: System) -> dict[str, lenses.Lens]:
+def _overlap(path: str, prefix: str) -> bool:
+    return path.startswith(prefix) or prefix.startswith(path)
+
+
+def _known(system: System, prefix: str) -> dict[str, lenses.Lens]:
+    """Files that a lens reads, as far as they can begin with the prefix.
+
+    Others are not even looked at: that they cannot be read is nothing to the question.
+    """
     found: dict[str, lenses.Lens] = {}
     for pattern, lens in _PATTERNS:
-        for path in _glob(system, pattern):
-            found.setdefault(path, lens)
-    for path in _sshd_includes(system):
+        if _overlap(re.split(r"[*?\[]", pattern, maxsplit=1)[0], prefix):
+            for path in _glob(system, pattern):
+                found.setdefault(path, lens)
+    try:
+        included = _sshd_includes(system)
+    except TableUnreadableError:
+        if _overlap(_SSHD, prefix):
+            raise
+        included = set()
+    for path in included:
         found.setdefault(path, lenses.sshd)
     return found
 
@@ -164,7 +178,12 @@ def _glob(system: System, pattern: str) -> list[str]:
             ]
         else:
             found = [f"{parent}/{part}" for parent in found]
-    return [path for path in found if system.path(path).is_file() and not _BACKUP.match(path)]
+    return [path for path in found if not _BACKUP.match(path) and _is_file(system, path)]
+
+
+def _is_file(system: System, path: str) -> bool:
+    status = system.stat(path)
+    return status is not None and stat.S_ISREG(status.st_mode)
 
 
 TABLES: Final = (

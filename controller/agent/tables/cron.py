@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from typing import Final
 
@@ -28,7 +29,8 @@ def _files(system: System) -> Iterator[str]:
         for name in system.names(folder):
             # A leading dot marks a placeholder.
             path = f"{folder}/{name}"
-            if not name.startswith(".") and system.path(path).is_file():
+            status = None if name.startswith(".") else system.stat(path)
+            if status is not None and stat.S_ISREG(status.st_mode):
                 yield path
 
 

@@ -46,19 +46,16 @@ def _process(system: System, pid: int, boot: int) -> TableRow | None:
     # The name stands in parentheses and may hold anything, so the last one ends it.
     head, _, tail = text.rpartition(")")
     numbers = tail.split()
-    executable = system.link(f"{folder}/exe") or ""
-    path = executable.removesuffix(" (deleted)")
+    executable = _link(system, f"{folder}/exe")
     return {
         "pid": pid,
         "name": head.partition("(")[2],
-        "path": path,
+        **_program(system, executable),
         "cmdline": (system.read(f"{folder}/cmdline") or "").replace("\0", " ").strip(),
         "state": numbers[0],
-        "cwd": system.link(f"{folder}/cwd") or "",
-        "root": system.link(f"{folder}/root") or "",
+        "cwd": _link(system, f"{folder}/cwd"),
+        "root": _link(system, f"{folder}/root"),
         **_owners(status),
-        # Unknown (-1) for kernel threads, which have no file.
-        "on_disk": int(path == executable and system.exists(path)) if path else -1,
         "wired_size": 0,
         "resident_size": int(numbers[21]) * _PAGE,
         "total_size": int(numbers[20]),
@@ -72,6 +69,30 @@ def _process(system: System, pid: int, boot: int) -> TableRow | None:
         **_traffic(system, folder),
         "cgroup_path": _cgroup(system, folder),
     }
+
+
+def _link(system: System, path: str) -> str | TableUnreadableError:
+    """Where it points; another user's is for root alone, and no reason to hide the process.
+
+    Root itself meets this in a container, with processes that have more rights than it; nothing
+    that it could do would show them, so they stay without a name, as in osquery.
+    """
+    try:
+        return system.link(path, strict=os.geteuid() != 0) or ""
+    except TableUnreadableError as error:
+        return error
+
+
+def _program(system: System, executable: str | TableUnreadableError) -> TableRow:
+    if isinstance(executable, TableUnreadableError):
+        return {"path": executable, "on_disk": executable}
+    path = executable.removesuffix(" (deleted)")
+    if not path:
+        return {"path": "", "on_disk": -1}  # a kernel thread has no file
+    try:
+        return {"path": path, "on_disk": int(path == executable and system.exists(path))}
+    except TableUnreadableError as error:
+        return {"path": path, "on_disk": error}
 
 
 def _fields(system: System, path: str) -> dict[str, str]:

@@ -165,10 +165,18 @@ class System:
         """Whether something is there, links followed."""
         return self.stat(absolute) is not None
 
-    def link(self, absolute: str) -> str | None:
-        """Where a symbolic link points, none when it is no link or may not be read."""
+    def link(self, absolute: str, *, strict: bool = False) -> str | None:
+        """Where a symbolic link points, none when it is no link or may not be read.
+
+        Raises:
+            TableUnreadableError: It may not be read, if ``strict``.
+        """
         try:
             return str(self.path(absolute).readlink())
+        except PermissionError as error:
+            if strict:
+                raise unreadable(absolute, error) from error
+            return None
         except OSError:
             return None
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controller.agent.tables.system import System
+from controller.errors import TableUnreadableError
 
 Value = str | int | float | None
-TableRow = Mapping[str, Value]
-"""A column that a row leaves out is NULL."""
+TableRow = Mapping[str, Value | TableUnreadableError]
+"""A column that a row leaves out is NULL; an error is raised when the query looks at its column."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import apsw
 
 from controller.agent.tables.system import System
 from controller.agent.tables.table import Constraints, Table, TableRow, Value
-from controller.errors import QueryFailedError
+from controller.errors import QueryFailedError, TableUnreadableError
 
 _EQUAL: Final = apsw.SQLITE_INDEX_CONSTRAINT_EQ
 _LIKE: Final = apsw.SQLITE_INDEX_CONSTRAINT_LIKE
@@ -119,14 +119,17 @@ class _Cursor:
         self._row = next(self._rows, None)
 
     def Column(self, number: int) -> Value:  # noqa: N802
-        return None if self._row is None else self._row.get(self._table.columns[number].name)
+        value = None if self._row is None else self._row.get(self._table.columns[number].name)
+        if isinstance(value, TableUnreadableError):
+            raise value
+        return value
 
     def Rowid(self) -> int:  # noqa: N802
         """A number for what the row says, the same in every scan of the table.
 
         For ``a = 1 OR b = 2`` SQLite scans twice and takes rows of one number for the same row.
         """
-        return hash(tuple(sorted((self._row or {}).items())))
+        return hash(tuple(sorted((name, str(value)) for name, value in (self._row or {}).items())))
 
     def Close(self) -> None:  # noqa: N802
         self._rows = iter(())

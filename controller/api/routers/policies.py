@@ -46,6 +46,7 @@ def list_policies(
 ) -> Listing[PolicyView]:
     """Policies, whoever manages them."""
     with call.read() as reading:
+        totals = reading.fleet_totals(call.as_of)
         policies = sorted(reading.in_force().policies.values(), key=lambda each: each.id)
         found = [
             each
@@ -61,7 +62,7 @@ def list_policies(
             paging,
             key=lambda each: getattr(each if timed else each.document, sort_by),
             texts=lambda each: (each.id, each.document.name, each.document.description),
-            show=lambda each: policy_view(reading, each, call.as_of),
+            show=lambda each: policy_view(reading, each, call.as_of, totals),
         )
 
 

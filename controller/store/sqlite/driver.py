@@ -29,6 +29,7 @@ else:
     except ImportError:
         import sqlite3
 
+LIBRARY_RELEASE: str = sqlite3.sqlite_version
 _BUSY_SECONDS = 5.0
 _IDLE_READERS = 16
 

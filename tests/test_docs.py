@@ -1,0 +1,134 @@
+"""What the documentation says is held against the program."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.cli.main import COMMANDS
+from tests.reconcile.repository import Repository
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+CATALOG = """\
+catalog: ssh
+title: SSH servers
+checks:
+  - id: ssh-root-login
+    title: SSH does not let root log in
+    category: remote_access
+    severity: high
+    cis_level: level_1
+    platforms: [linux]
+    description: Root must not log in over the network.
+    query: SELECT 1 FROM file WHERE path = '/etc/ssh/sshd_config'
+    comparison_operator: exists
+"""
+POLICY = "name: Servers\ncis_level: level_1\ntarget_os: linux\npassing_score_treshold: 80\n"
+
+
+def session() -> list[tuple[str, str]]:
+    """The README's commands with what they are said to print."""
+    text = re.search(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert text is not None
+    parts = re.split(r"^\$ (.*)\n", text.group(1), flags=re.M)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_the_readme_session_prints_what_the_readme_says(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repo")
+    repository.commit({"checks/ssh.yaml": CATALOG, "policies/servers.yaml": POLICY})
+    program = tmp_path / "bin" / "gitward"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m controller "$@"\n')
+    program.chmod(0o755)
+    people = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
+    environment = {
+        **os.environ,
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        **dict.fromkeys(people, "ada@example.com"),
+    }
+    for command, said in session():
+        done = subprocess.run(
+            ["sh", "-c", command],
+            cwd=repository.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        printed = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", done.stdout)
+        printed = re.sub(r"(?<=sha1:)[0-9a-f]{40}", "COMMIT", printed)
+        printed = re.sub(r"(?<=worktree@)[0-9a-f]{40}", "DIGEST", printed)
+        assert printed == said, f"{command}\n{done.stderr}"
+
+
+def mentioned_commands() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for found in re.finditer(
+            r"`gitward ([a-z-]+)|^\$? ?gitward ([a-z-]+)", page.read_text(), re.M
+        ):
+            yield page.name, found.group(1) or found.group(2)
+
+
+def test_every_command_that_a_page_names_exists() -> None:
+    unknown = {(page, name) for page, name in mentioned_commands() if name not in COMMANDS}
+
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_explains_itself(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "controller", command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+
+    assert COMMANDS[command][1].split(",")[0] in " ".join(done.stdout.split())
+
+
+def links() -> Iterator[tuple[Path, str]]:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+            if not target.startswith(("http:", "https:", "mailto:")):
+                yield page, target
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    broken = [
+        (page.name, target) for page, target in links() if not (page.parent / target).exists()
+    ]
+
+    assert broken == []
+
+
+def test_every_package_that_is_depended_on_has_its_reason() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["agent"]
+    names = {re.split(r"[<>=;\[ ]", each)[0].lower() for each in wanted}
+    reasons = (ROOT / "docs/dependencies.md").read_text().lower()
+
+    assert {name for name in names if name not in reasons} == set()
+
+
+def test_lock_files_carry_hashes_and_no_address() -> None:
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        text = (ROOT / lock).read_text()
+        pins = re.findall(r"^[a-z0-9][^\s=]*==\S+", text, re.M)
+
+        assert "://" not in text
+        assert len(pins) <= text.count("--hash=sha256:")
+        assert pins
