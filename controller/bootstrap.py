@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from controller import __version__
 from controller.errors import SourceError, StoreInUseError
+from controller.model.integrity import AuditHead, Finding
 from controller.settings import Settings
 from controller.store.interface import Store
 
@@ -237,6 +238,59 @@ def _file_reader(source: Source, store: Store) -> Callable[[str, str], str | Non
             return None
 
     return read
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What looking a data folder through has found."""
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    """What could not be compared, and why."""
+    audit_rows: int
+    machines: int
+    objects: int
+    audit_head: AuditHead | None
+
+    @property
+    def sound(self) -> bool:
+        return not self.findings
+
+
+def examine(data: Path, as_of: datetime, kept: AuditHead | None = None) -> Examined:
+    """Look a data folder through, beside a running controller or without one.
+
+    Args:
+        data: The folder.
+        as_of: Now.
+        kept: A head of the audit trail that was kept elsewhere.
+    """
+    from controller.reconcile.inventory import check_inventory
+
+    findings: list[Finding] = []
+    notes: list[str] = []
+    with contextlib.closing(open_data(data)) as store:
+        findings += [Finding("database", "gitward.db", each) for each in store.integrity()]
+        with store.read() as reading:
+            findings += reading.verify_trail()
+            if kept is not None and reading.audit_hash(kept.number) != kept.hash:
+                message = "is not the row whose hash was kept elsewhere: the trail was rewritten"
+                findings.append(Finding("audit", f"audit row {kept.number}", message))
+            findings += reading.verify_scores()
+            for status in reading.sources():
+                try:
+                    findings += check_inventory(reading, status, data)
+                except SourceError as error:
+                    notes.append(f"source {status.name}: {error}")
+            in_force = reading.in_force()
+            return Examined(
+                tuple(findings),
+                tuple(notes),
+                reading.audit(1, 1).total,
+                reading.fleet_totals(as_of).overall.agents,
+                len(in_force.policies) + len(in_force.checks) + len(in_force.waivers),
+                reading.audit_head(),
+            )
 
 
 def local_enrollment_key(store: Store, as_of: datetime) -> str:

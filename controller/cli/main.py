@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "backup": ("backup", "copy the store to a file, beside a running controller"),
     "restore": ("restore", "put a backup into an empty data folder"),
     "doctor": ("doctor", "say whether this machine can run a controller"),
+    "verify": ("verify", "look a data folder through: audit trail, scores, counters, inventory"),
     "agent": ("agent", "evaluate this machine and report to a controller"),
 }
 """Command to (module in this package, one line of help)."""

@@ -6,7 +6,7 @@ above this line knows tables or SQL. All times are aware UTC; ``as_of`` is alway
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from controller.model.configuration import Configuration, Place
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
+from controller.model.integrity import AuditHead, Finding
 from controller.model.machine import Machine
 from controller.model.managed import Managed
 from controller.model.plan import Plan
@@ -418,6 +419,23 @@ class Reading(Protocol):
         """What was done to one object, such as ``policy/ID``, newest first."""
         ...
 
+    # verification
+    def audit_head(self) -> AuditHead | None:
+        """The end of the audit trail as kept beside it."""
+        ...
+
+    def audit_hash(self, number: int) -> str | None:
+        """The stored hash of one row of the trail."""
+        ...
+
+    def verify_trail(self) -> Iterator[Finding]:
+        """Follow the hash chain of the audit trail."""
+        ...
+
+    def verify_scores(self) -> Iterator[Finding]:
+        """Judge every machine anew and count the fleet again."""
+        ...
+
 
 class Writing(Reading, Protocol):
     """One transaction; committed when its block ends, rolled back when it raises."""
@@ -611,6 +629,10 @@ class Store(Protocol):
     def read(self) -> AbstractContextManager[Reading]: ...
     def write(self) -> AbstractContextManager[Writing]:
         """Begin a transaction. Raises StoreUnavailableError when the store is locked or full."""
+        ...
+
+    def integrity(self) -> list[str]:
+        """What the database finds wrong with its own files; empty when nothing."""
         ...
 
     def ping(self) -> None:

@@ -18,9 +18,17 @@ from controller.store.objects_write import ObjectsWriting
 from controller.store.reports import ReportsWriting
 from controller.store.sources import SourcesReading
 from controller.store.sqlite.driver import SqliteDriver
+from controller.store.verification import VerificationReading
 
 
-class SqlReading(MachinesReading, FleetReading, SourcesReading, CredentialsReading, AuditReading):
+class SqlReading(
+    MachinesReading,
+    VerificationReading,
+    FleetReading,
+    SourcesReading,
+    CredentialsReading,
+    AuditReading,
+):
     """One consistent snapshot."""
 
 
@@ -28,7 +36,7 @@ class SqlWriting(
     ObjectsWriting,
     MachinesWriting,
     ReportsWriting,
-    FleetReading,
+    VerificationReading,
     CredentialsWriting,
     DeliveriesWriting,
 ):
@@ -56,6 +64,9 @@ class SqlStore:
             yield transaction
             transaction.bump("change")
         self._cache = cache
+
+    def integrity(self) -> list[str]:
+        return self._driver.integrity()
 
     def ping(self) -> None:
         with self.read() as reading:

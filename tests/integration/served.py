@@ -57,9 +57,7 @@ def until(happened: Callable[[], Any], what: str) -> Any:
 class Served:
     """One running controller with an administrator's token."""
 
-    def __init__(
-        self, repo: Path | str, data: Path, *arguments: str, **environment: str
-    ) -> None:
+    def __init__(self, repo: Path | str, data: Path, *arguments: str, **environment: str) -> None:
         self.data = data
         self.errors: list[str] = []
         self._clients: list[httpx.Client] = []
