@@ -52,7 +52,12 @@ class Reconciler:
             StoreError: The store cannot be written.
         """
         source = self.source
-        settings = {"url": source.url, "ref": source.ref, "path": source.path}
+        settings = {
+            "url": source.url,
+            "ref": source.ref,
+            "path": source.path,
+            "trust": source.trust,
+        }
         with self._store.read() as reading:
             known = reading.source(source.name)
         if known is not None and with_settings(known, **settings) == known:

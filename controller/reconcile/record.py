@@ -8,7 +8,7 @@ from typing import Final
 
 from controller.model.source import RevisionRecord, RevisionResult
 from controller.reconcile.ending import Ending, EndKind
-from controller.reconcile.summarize import summarize
+from controller.reconcile.summarize import summarize, with_verification
 from controller.reconcile.work import Pass
 from controller.store.interface import Event, Writing
 
@@ -26,6 +26,9 @@ def conclude(writing: Writing, work: Pass, ending: Ending, as_of: datetime) -> b
     """Store what is to be said about the source; whether a newer request waits already."""
     before = writing.source(work.name) or work.status
     status = summarize(before, ending, request=work.request, revision=work.revision, as_of=as_of)
+    status = with_verification(
+        status, ending, trust=before.trust, verified=work.verified, as_of=as_of
+    )
     if status != before:
         writing.save_source(status)
     _remember_refusal(writing, work, ending, as_of)

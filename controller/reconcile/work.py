@@ -41,6 +41,8 @@ class Pass:
     """``fetch``."""
     head: Configuration = field(init=False)
     """``load``: what the revision declares."""
+    verified: tuple[str, str] | None = None
+    """``verify``: the commit whose signature was good, and who signed it."""
     warnings: tuple[Problem, ...] = ()
     current: Current = field(init=False)
     """``load``: everything in force."""

@@ -92,7 +92,21 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                 f"{operation.kind}/{operation.id}",
                 as_of,
                 revision=record.revision,
-                detail={"path": operation.place.path, "line": operation.place.line},
+                detail={
+                    "path": operation.place.path,
+                    "line": operation.place.line,
+                    **_provenance(provenance.get(operation.place.path), record),
+                },
+            )
+        if settings_changed:
+            detail = {"before": in_force.settings.model_dump(mode="json")}
+            self.add_audit(
+                manager,
+                "settings",
+                f"source/{source}",
+                as_of,
+                revision=record.revision,
+                detail=detail,
             )
         return epoch
 
@@ -195,6 +209,8 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             if managed.managed_by == "api" and wanted.get(document.name, id_) != id_:
                 renamed = document.model_copy(update={"name": f"{document.name[:193]} (API)"})
                 self._store(renamed, managed.manager, None, as_of)
+                detail = {"before": document.name, "after": renamed.name}
+                self.add_audit("gitward", "rename", f"policy/{id_}", as_of, detail=detail)
 
     def _update_places(
         self,
@@ -412,6 +428,19 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             self.in_force().generation, self.in_force().rulebook, after.active
         )
         self.rejudge(before, after, cause, as_of, numbers=numbers, carry=carry)
+
+
+def _provenance(commit: Commit | None, record: RevisionRecord) -> dict[str, object]:
+    """Who last changed a file, for the trail; of a revision whose history is too long, its own author."""
+    if commit is None:
+        return {"commit": record.sha, "author": record.author, "subject": record.subject[:200]}
+    return {
+        "commit": commit.sha,
+        "author": commit.author,
+        "email": commit.email,
+        "subject": commit.subject[:200],
+        "committed_at": commit.committed_at.isoformat(),
+    }
 
 
 def _body(document: AnyDocument) -> str:
