@@ -41,7 +41,7 @@ def show(store: Store, uuid: str, as_of: datetime, address: str) -> None:
         score = machine_score(reading, uuid, as_of)
         results = machine_results(reading, uuid, as_of)
         revision = reading.in_force().revision
-    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    console = Console(width=None if Console().is_terminal else 110, highlight=False)
     console.print()
     console.print(Text(f"Revision applied  {revision or 'none'}"))
     console.print(Text(f"Machine           {score.hostname}  {score.agent_uuid}"))
@@ -54,6 +54,7 @@ def show(store: Store, uuid: str, as_of: datetime, address: str) -> None:
     failing = [each for each in results if each.status in {"failed", "error"}]
     if failing:
         failing.sort(key=lambda each: (SEVERITIES.index(each.severity), each.check_id))
+        console.print()
         console.print(_failures(failing))
         if len(failing) > _MOST_ROWS:
             console.print(

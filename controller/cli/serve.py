@@ -109,6 +109,8 @@ def _listen(settings: Settings) -> socket.socket | None:
 def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) -> None:
     import uvicorn
 
+    from controller.cli.patience import PatientProtocol
+
     settings = controller.settings
     host, port = listener.getsockname()[:2]
     address = f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
@@ -142,7 +144,7 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
             timeout_keep_alive=30,
-            h11_max_incomplete_event_size=64 * 1024,
+            http=PatientProtocol,
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )
