@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from controller.reconcile.reconciler import PassResult
-    from controller.source.interface import Source
-
-SOURCE_NAME = "default"
-"""What a single ``--repo`` is called."""
 
 
 def open_data(data: Path) -> Store:
@@ -101,47 +96,6 @@ def hold(data: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def make_source(settings: Settings) -> Source:
-    """The source that ``--repo`` names.
-
-    Raises:
-        SourceError: The address, ref or path is not accepted.
-    """
-    from controller.config.contents import is_document
-
-    if settings.working_tree:
-        from controller.source.worktree import WorkingTreeSource
-
-        return WorkingTreeSource(
-            name=SOURCE_NAME,
-            directory=Path(settings.repo),
-            path=settings.path,
-            wanted=is_document,
-        )
-    from controller.source.address import Credential, parse_address
-    from controller.source.environment import Access
-    from controller.source.mirror import GitSource
-
-    operator = settings.operator
-    address = parse_address(settings.repo, allow_local=settings.allow_local, base=str(Path.cwd()))
-    credential = None
-    if operator.git_token is not None:
-        credential = Credential(operator.git_user, operator.git_token, address.display)
-    return GitSource(
-        name=SOURCE_NAME,
-        address=address,
-        ref=settings.ref,
-        path=settings.path,
-        data=settings.data,
-        wanted=is_document,
-        access=Access(
-            credential=credential,
-            ssh_key=str(operator.ssh_key) if operator.ssh_key else None,
-            known_hosts=str(operator.ssh_known_hosts) if operator.ssh_known_hosts else None,
-        ),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Controller:
     """Everything that runs, wired together."""
@@ -150,48 +104,40 @@ class Controller:
     store: Store
     app: ASGIApp
     clock: Callable[[], datetime]
+    places: Mapping[str, str]
+    """Source to its address without user information."""
     start: Callable[[], None]
     stop: Callable[[], None]
 
 
-def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Controller:
+def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> Controller:
     """Wire a controller; nothing runs yet.
 
     Args:
         settings: As checked.
-        on_pass: Told of every finished pass over the source.
+        on_pass: Told of every finished pass, with the source's name.
     """
     from controller.api.app import create_app
     from controller.api.services import Limits, Services
     from controller.api.webhooks.secrets import secrets_of
     from controller.intake.intake import Intake
-    from controller.reconcile.loop import Loop
-    from controller.reconcile.reconciler import Reconciler
     from controller.schedule.clock import SteadyClock
     from controller.schedule.loop import Timekeeper
+    from controller.wiring import Sources
 
     clock = SteadyClock()
-    source = make_source(settings)
     store = open_data(settings.data)
+    running = Sources(settings, store, clock=clock, done=on_pass)
     intake = Intake(store)
     timekeeper = Timekeeper(store, clock)
-    reconciler = Reconciler(source, store, clock=clock)
-    loop = Loop(
-        reconciler,
-        store,
-        interval=settings.poll_interval,
-        clock=clock,
-        jitter=random.random,
-        done=on_pass,
-    )
     services = Services(
         store=store,
         intake=intake,
         clock=clock,
         monotonic=time.monotonic,
-        read_file=_file_reader(source, store),
-        wake=lambda _name: loop.wake(),
-        hint=lambda _name: loop.hint(),
+        read_file=running.read_file,
+        wake=running.wake,
+        hint=running.hint,
         webhook_secrets=lambda source: secrets_of(source, os.environ),
         version=__version__,
         loopback=settings.loopback,
@@ -205,39 +151,22 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
 
     def start() -> None:
-        reconciler.register()
+        running.register()
         intake.start()
         ticking.start()
-        loop.start()
+        running.start()
 
     def stop() -> None:
         stopping.set()
-        loop.stop()
+        running.stop()
         intake.stop()
         if ticking.is_alive():
             ticking.join(10)
-        source.close()
+        running.close()
         store.close()
 
-    return Controller(settings, store, create_app(services), clock, start, stop)
-
-
-def _file_reader(source: Source, store: Store) -> Callable[[str, str], str | None]:
-    """Read a document's text as it is at the applied revision."""
-
-    def read(name: str, path: str) -> str | None:
-        with store.read() as reading:
-            status = reading.source(name)
-        if name != source.name or status is None or status.last_applied_revision is None:
-            return None
-        _, _, sha = status.last_applied_revision.rpartition(":")
-        try:
-            files = [file for file in source.snapshot(sha).files if file.path == path]
-            return source.read(files)[files[0].blob].decode() if files else None
-        except (SourceError, UnicodeDecodeError):
-            return None
-
-    return read
+    app = create_app(services)
+    return Controller(settings, store, app, clock, running.places, start, stop)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,8 @@ class SourceStatus:
     """The generation of the settings that the applied revision came by."""
     trust: str = "none"
     """What must be signed, with a mark of the keys that count."""
+    limit: str = ""
+    """What alone it may declare, in words; empty is no limit."""
     verified_commit: str | None = None
     """The newest commit whose signature was good: where the next range begins."""
     conditions: tuple[Condition, ...] = ()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from controller.errors import ControllerError, StoreError
+from controller.model.operator import SourceLimit
 from controller.model.source import SourceStatus
 from controller.reconcile.contents import Contents
 from controller.reconcile.ending import Ending, failed
@@ -18,6 +20,8 @@ from controller.reconcile.summarize import fresh, with_settings
 from controller.reconcile.work import Pass
 from controller.source.interface import Source
 from controller.store.interface import Store
+
+NO_LIMIT: Final = SourceLimit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +36,24 @@ class PassResult:
 class Reconciler:
     """Brings what one source declares into force, pass by pass. One pass at a time."""
 
-    def __init__(self, source: Source, store: Store, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        store: Store,
+        *,
+        clock: Callable[[], datetime],
+        limit: SourceLimit = NO_LIMIT,
+    ) -> None:
         """Keep what is needed; nothing is read or written yet.
 
         Args:
             source: Where the configuration comes from.
             store: Where it is put in force.
             clock: Now, aware, UTC.
+            limit: What the source may declare.
         """
         self.source = source
+        self._limit = limit
         self._store = store
         self._clock = clock
         self._contents = Contents()
@@ -57,6 +70,7 @@ class Reconciler:
             "ref": source.ref,
             "path": source.path,
             "trust": source.trust,
+            "limit": str(self._limit),
         }
         with self._store.read() as reading:
             known = reading.source(source.name)
@@ -100,7 +114,9 @@ class Reconciler:
             status = reading.source(status.name) or status
         if status.suspended and status.suspend_until and status.suspend_until <= now:
             status = self._resume(status.name)
-        return Pass(self.source, self._store, self._clock, self._contents, status, request)
+        return Pass(
+            self.source, self._store, self._clock, self._contents, status, request, self._limit
+        )
 
     def _resume(self, name: str) -> SourceStatus:
         """End a suspension whose time is over."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from controller.config.builtin import builtin_checks_if_wanted
+from controller.config.limits import outside
 from controller.config.load import assemble
 from controller.model.problem import Problem
 from controller.model.source import Signature, revision_name
@@ -101,7 +102,7 @@ def load(work: Pass) -> Ending | None:
     with work.store.read() as reading:
         in_force = reading.in_force()
         first_applied = reading.first_applied()
-    work.settings = in_force.settings
+        work.settings = reading.settings_of(work.name)
     work.current = {
         (kind, id_): managed for kind in KINDS for id_, managed in in_force.of_kind(kind).items()
     }
@@ -117,6 +118,7 @@ def load(work: Pass) -> Ending | None:
     problems = tuple(
         replace(each, level="warning") if each.clock else each for each in loaded.problems
     )
+    problems += outside(work.head, work.limit, work.name)
     problems += foreign(work.current, work.head, source=work.name)
     if any(each.level == "error" for each in problems):
         return invalid(problems)

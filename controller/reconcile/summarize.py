@@ -111,24 +111,37 @@ def begun(previous: SourceStatus, *, revision: str, as_of: datetime) -> SourceSt
 
 
 def fresh(
-    name: str, *, url: str, ref: str, path: str, trust: str = "none", as_of: datetime
+    name: str,
+    *,
+    url: str,
+    ref: str,
+    path: str,
+    trust: str = "none",
+    limit: str = "",
+    as_of: datetime,
 ) -> SourceStatus:
     """The status of a source that was never looked at."""
-    status = SourceStatus(name=name, url=url, ref=ref, path=path, trust=trust)
+    status = SourceStatus(name=name, url=url, ref=ref, path=path, trust=trust, limit=limit)
     told: Told = ("Unknown", "NoRevision", READY_REASONS["NoRevision"])
     return with_conditions(status, as_of, {"Ready": told})
 
 
 def with_settings(
-    previous: SourceStatus, *, url: str, ref: str, path: str, trust: str = "none"
+    previous: SourceStatus,
+    *,
+    url: str,
+    ref: str,
+    path: str,
+    trust: str = "none",
+    limit: str = "",
 ) -> SourceStatus:
     """The status under these settings; a change of the place makes a new generation.
 
-    Other keys make the same head be looked at again. They are no new place: a rewritten ref is still
-    noticed.
+    Other keys or another limit make the same head be looked at again. They are no new place: a
+    rewritten ref is still noticed.
     """
-    if previous.trust != trust:
-        previous = replace(previous, trust=trust, observed_generation=0)
+    if (previous.trust, previous.limit) != (trust, limit):
+        previous = replace(previous, trust=trust, limit=limit, observed_generation=0)
     if (previous.url, previous.ref, previous.path) == (url, ref, path):
         return previous
     return replace(

@@ -43,6 +43,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         self.pass_instant(as_of)
         before = self.judged_moment()
         in_force = self.in_force()
+        own = self.settings_of(source)
         manager = f"git:{source}"
         carry: list[Carry] = []
         for operation in plan.operations:
@@ -68,7 +69,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         cause = Cause("commit", record.revision, record.subject[:200])
         judged = self.judged()
         self.save_judged(replace(judged, revision=record.revision))
-        settings_changed = settings != in_force.settings
+        settings_changed = settings != own
         if plan or settings_changed:
             touched = [op.document for op in plan.operations if op.document is not None]
             buried = [
@@ -99,7 +100,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                 },
             )
         if settings_changed:
-            detail = {"before": in_force.settings.model_dump(mode="json")}
+            detail = {"before": own.model_dump(mode="json")}
             self.add_audit(
                 manager,
                 "settings",
