@@ -123,7 +123,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     from controller.intake.intake import Intake
     from controller.schedule.clock import SteadyClock
     from controller.schedule.loop import Timekeeper
-    from controller.wiring import Sources
+    from controller.wiring import Sources, Telling
 
     clock = SteadyClock()
     store = open_data(settings.data)
@@ -147,14 +147,17 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
             anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
         ),
     )
+    telling = Telling(settings, store, clock=clock)
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
 
     def start() -> None:
+        telling.subscribe()
         running.register()
         intake.start()
         ticking.start()
         running.start()
+        telling.start()
 
     def stop() -> None:
         stopping.set()
@@ -162,6 +165,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         intake.stop()
         if ticking.is_alive():
             ticking.join(10)
+        telling.stop()
         running.close()
         store.close()
 

@@ -6,13 +6,18 @@ import functools
 import logging
 import os
 import random
+import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from controller.errors import SourceError, UsageError
-from controller.model.operator import DeclaredSource
+from controller.model.notice import Subscription
+from controller.model.operator import DeclaredSource, Target
+from controller.notify.courier import Courier, refuse_plain_http
+from controller.notify.lookout import Lookout
 from controller.reconcile.loop import Loop
 from controller.reconcile.reconciler import PassResult, Reconciler
 from controller.settings import Settings
@@ -125,6 +130,63 @@ class Sources:
         """End every git process and give the mirrors back."""
         for source in self._sources.values():
             source.close()
+
+
+class Telling:
+    """Whoever is told of what happens: a courier for each target, and the lookout."""
+
+    def __init__(self, settings: Settings, store: Store, *, clock: Callable[[], datetime]) -> None:
+        """Make them; nothing runs yet.
+
+        Raises:
+            UsageError: A secret is not where the operator says, or would travel readable.
+        """
+        self._store = store
+        self._targets = settings.targets
+        for target in self._targets:
+            refuse_plain_http(target)
+        self._couriers = [
+            Courier(target, _secret(target), store, clock=clock, jitter=random.random)
+            for target in self._targets
+        ]
+        self._stop = threading.Event()
+        work = [Lookout(store, clock).run, *(courier.run for courier in self._couriers)]
+        names = ["lookout", *(f"courier-{target.name}" for target in self._targets)]
+        self._threads = [
+            threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
+            for run, name in zip(work, names, strict=True)
+        ]
+
+    def subscribe(self) -> None:
+        """Say in the store who is told, before anything happens."""
+        with self._store.write() as writing:
+            writing.subscribe(
+                [
+                    Subscription(each.name, each.reasons, each.sources, each.is_forge)
+                    for each in self._targets
+                ]
+            )
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End; what has not been brought stays in the outbox."""
+        self._stop.set()
+        end = time.monotonic() + _STOP_SECONDS
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.1, end - time.monotonic()))
+        for courier in self._couriers:
+            courier.close()
+
+
+def _secret(target: Target) -> str | None:
+    if target.secret_env is None and target.secret_file is None:
+        return None
+    return read_secret(target.secret_env, target.secret_file)
 
 
 def make_source(settings: Settings, declared: DeclaredSource) -> Source:

@@ -25,7 +25,7 @@ def note_refusal(call: Call, about: str, error: GitManagedError | GitOnlyError) 
         about: The object, as ``policy/ID``.
         error: Why it was refused.
     """
-    detail: dict[str, object] = {"reason": error.reason}
+    detail: dict[str, object] = {"reason": error.reason, "managed_by": None}
     if isinstance(error, GitManagedError):
         fields = error.detail.get("conflicts")
         detail["managed_by"] = error.detail.get("managed_by")
@@ -36,6 +36,12 @@ def note_refusal(call: Call, about: str, error: GitManagedError | GitOnlyError) 
             actor = f"api:{call.actor}"
             writing.add_audit(actor, "refused", about, call.as_of, revision=revision, detail=detail)
             message = f"a write by {call.actor} was refused: {error}"
-            writing.add_event(Event(call.as_of, about, WRITE_REFUSED, revision, message))
+            event = Event(call.as_of, about, WRITE_REFUSED, revision, message)
+            if writing.add_event(event):
+                writing.tell(event, _source(detail["managed_by"]))
     except StoreError:
         _log.exception("a refused write of %s could not be noted", about)
+
+
+def _source(place: object) -> str:
+    return str(place["source"]) if isinstance(place, dict) else ""

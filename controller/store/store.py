@@ -15,6 +15,7 @@ from controller.store.fleet_read import FleetReading
 from controller.store.machines_read import MachinesReading
 from controller.store.machines_write import MachinesWriting
 from controller.store.objects_write import ObjectsWriting
+from controller.store.outbox import OutboxReading, OutboxWriting
 from controller.store.reports import ReportsWriting
 from controller.store.sources import SourcesReading
 from controller.store.sqlite.driver import SqliteDriver
@@ -27,6 +28,7 @@ class SqlReading(
     FleetReading,
     SourcesReading,
     CredentialsReading,
+    OutboxReading,
     AuditReading,
 ):
     """One consistent snapshot."""
@@ -39,6 +41,7 @@ class SqlWriting(
     VerificationReading,
     CredentialsWriting,
     DeliveriesWriting,
+    OutboxWriting,
 ):
     """One transaction."""
 
