@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from controller.reconcile.reconciler import PassResult
 
+SIGN_INS_PER_MINUTE = 20
+"""Attempts from one address, good and bad together."""
+
 
 def open_data(data: Path) -> Store:
     """The store of a data folder, for commands that run beside a controller."""
@@ -106,6 +109,8 @@ class Controller:
     clock: Callable[[], datetime]
     places: Mapping[str, str]
     """Source to its address without user information."""
+    sign_in_path: Callable[[], str]
+    """A fresh address of the dashboard that signs in whoever opens it, once, within ten minutes."""
     start: Callable[[], None]
     stop: Callable[[], None]
 
@@ -118,8 +123,11 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         on_pass: Told of every finished pass, with the source's name.
     """
     from controller.api.app import create_app
+    from controller.api.errors import status_of
     from controller.api.services import Limits, Services
     from controller.api.webhooks.secrets import secrets_of
+    from controller.dashboard.app import create_dashboard
+    from controller.dashboard.services import Services as DashboardServices
     from controller.intake.intake import Intake
     from controller.schedule.clock import SteadyClock
     from controller.schedule.loop import Timekeeper
@@ -146,6 +154,16 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
             user_requests_per_minute=settings.operator.user_requests_per_minute,
             anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
         ),
+        preview=running.previewer(),
+    )
+    pages = DashboardServices(
+        store=store,
+        clock=clock,
+        wake=running.wake,
+        version=__version__,
+        status_of=status_of,
+        seconds_to_wait=_sign_in_limit(),
+        secure=settings.tls_cert is not None,
     )
     telling = Telling(settings, store, clock=clock)
     stopping = threading.Event()
@@ -169,8 +187,24 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         running.close()
         store.close()
 
-    app = create_app(services)
-    return Controller(settings, store, app, clock, running.places, start, stop)
+    def sign_in_path() -> str:
+        return f"/sign-in?code={pages.codes.issue(clock())}"
+
+    app = create_app(services, fallback=create_dashboard(pages))
+    return Controller(settings, store, app, clock, running.places, sign_in_path, start, stop)
+
+
+def _sign_in_limit() -> Callable[[str | None], int]:
+    """Count attempts to sign in by address; seconds to wait once there were too many."""
+    from controller.api.rate_limit import RateLimiter, address_key
+
+    limiter = RateLimiter(time.monotonic)
+
+    def seconds_to_wait(host: str | None) -> int:
+        allowance = limiter.charge(address_key(host), SIGN_INS_PER_MINUTE)
+        return allowance.resets_in if allowance.exceeded else 0
+
+    return seconds_to_wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from controller.model.operator import DeclaredSource, Target
 from controller.notify.courier import Courier, refuse_plain_http
 from controller.notify.lookout import Lookout
 from controller.reconcile.loop import Loop
+from controller.reconcile.preview import Previewer
 from controller.reconcile.reconciler import PassResult, Reconciler
 from controller.settings import Settings
 from controller.store.interface import Store
@@ -104,6 +105,10 @@ class Sources:
         """Something may have changed in a source."""
         if name in self._loops:
             self._loops[name].hint()
+
+    def previewer(self) -> Previewer:
+        """Plans against the first source, which is the only one unless there are several."""
+        return Previewer(next(iter(self._sources.values())), self._store)
 
     def read_file(self, name: str, path: str) -> str | None:
         """A document's text as it is at the applied revision; none when it is out of reach."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from controller.reconcile.preview import Previewer
 from controller.store.interface import Receipt, Store, Submission
 
 
@@ -70,3 +71,5 @@ class Services:
     poll_interval_seconds: int = 60
     """How often agents should ask for work."""
     limits: Limits = field(default_factory=Limits)
+    preview: Previewer | None = None
+    """Plans of pull requests; none where there is no source to plan against."""

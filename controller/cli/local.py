@@ -18,6 +18,8 @@ from controller.bootstrap import open_data
 from controller.cli.access import Body
 from controller.errors import NotFoundError, UsageError
 from controller.fleet import machines, objects, scores
+from controller.fleet.exception_findings import ExceptionFindings, exception_findings
+from controller.fleet.forecast import Forecast, forecast
 from controller.model.source import SourceStatus
 from controller.model.terms import Role
 from controller.reconcile import operations
@@ -95,6 +97,14 @@ class Local:
                 many = f"{len(found)} machines are called {machine!r}; name one by its uuid"
                 raise NotFoundError(many if found else f"no machine {machine!r}")
             return _json(scores.MachineScore, scores.machine_score(reading, found[0], as_of))
+
+    def forecast(self, days: int) -> Body:
+        with self._store.read() as reading:
+            return _json(Forecast, forecast(reading, _now(), days))
+
+    def findings(self, expiring_days: int) -> Body:
+        with self._store.read() as reading:
+            return _json(ExceptionFindings, exception_findings(reading, _now(), expiring_days))
 
     def create_token(self, name: str, role: str, expires_at: datetime | None) -> str:
         token = new_token(USER)

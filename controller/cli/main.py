@@ -15,11 +15,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("serve", "reconcile a repository, take reports, serve the API and the dashboard"),
     "validate": ("validate", "check the documents of a configuration repository"),
     "plan": ("plan", "show what a merge would add, change, move, adopt and delete"),
+    "init": ("init", "start a configuration repository in a folder"),
+    "comment": ("comment", "put a plan on its pull request, as one comment"),
     "schema": ("schema", "print the JSON Schema of a document kind"),
     "explain": ("explain", "explain a problem code or a check"),
     "status": ("status", "show the sources, the revision in force and what is wrong"),
     "get": ("get", "list policies, checks, exceptions or machines"),
     "score": ("score", "show a machine's score and what fails on it"),
+    "exceptions": (
+        "exceptions",
+        "find exceptions that end soon, are unused, redundant or too broad",
+    ),
+    "forecast": ("forecast", "show the fleet's score day by day if no exception is renewed"),
     "reconcile": ("reconcile", "ask the controller to reconcile now"),
     "suspend": ("suspend", "stop taking revisions, with a reason; what is in force stays"),
     "resume": ("resume", "take revisions again, at once"),
@@ -31,6 +38,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "say whether this machine can run a controller"),
     "verify": ("verify", "look a data folder through: audit trail, scores, counters, inventory"),
     "agent": ("agent", "evaluate this machine and report to a controller"),
+    "demo-fleet": ("demo_fleet", "enrol machines that do not exist, for demonstrations and load"),
 }
 """Command to (module in this package, one line of help)."""
 

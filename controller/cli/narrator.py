@@ -29,6 +29,12 @@ class Narrator:
         """The controller listens: begin with the local agent where one is wanted."""
         self._controller = controller
         self._address = address
+        if not self._settings.local_agent:
+            data = (
+                "" if str(self._settings.data) == ".gitward" else f" --data {self._settings.data}"
+            )
+            self._say(f"dashboard: {address}/")
+            self._say(f"  a token to sign in with: gitward token create NAME --role viewer{data}")
         for source in self._settings.sources:
             # Never the address as it was typed: it may hold a token.
             self._say(f"reading {controller.places[source.name]} at {source.ref} ...")
@@ -133,4 +139,5 @@ class Narrator:
             self._uuid = identity.uuid
             if first:
                 self._shown = True
-                show(controller.store, identity.uuid, controller.clock(), self._address)
+                link = self._address + controller.sign_in_path()
+                show(controller.store, identity.uuid, controller.clock(), link)

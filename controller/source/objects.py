@@ -88,6 +88,13 @@ class Objects:
             raise _failed(f"cannot compare {old[:12]} with {new[:12]}", done)
         return done.status == 0
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The newest commit in the history of both, which must be here."""
+        done = self._run("merge-base", "--end-of-options", one, other)
+        if done.status not in {0, 1}:
+            raise _failed(f"cannot compare {one[:12]} with {other[:12]}", done)
+        return done.out.decode("ascii", "replace").split("\n", 1)[0] or None
+
     def commits(self, old: str | None, new: str) -> tuple[Commit, ...]:
         """What ``new`` adds to ``old``, newest first, bounded."""
         names = [new] if old is None or self.resolve(old) is None else [new, f"^{old}"]
@@ -149,6 +156,18 @@ class Objects:
             raise _failed(f"cannot read the history of {sha[:12]}", done)
         facts = self._facts(sorted(set(walk.found.values())))
         return {path: facts[by] for path, by in walk.found.items() if by in facts}
+
+    def commits_of(self, sha: str, path: str, most: int) -> tuple[Commit, ...]:
+        """The newest commits that changed one path below the root, newest first."""
+        full = f"{self._path}/{path}" if self._path else path
+        done = self._run(
+            "--literal-pathspecs", "log", "-z", f"--max-count={most}", history.FORMAT,
+            "--end-of-options", sha, "--", full,
+            max_output=_HISTORY_BYTES,
+        )  # fmt: skip
+        if done.status != 0:
+            raise _failed(f"cannot read the history of {path}", done)
+        return tuple(history.parse_commits(done.out))
 
     def _commit(self, sha: str) -> Commit:
         facts = self._facts([sha])

@@ -25,6 +25,13 @@ def chained(previous: str, columns: tuple[object, ...]) -> str:
     return hashlib.sha256(f"{previous}\n{to_json(list(columns))}".encode()).hexdigest()
 
 
+def _entry(row: Record) -> AuditEntry:
+    number, at, actor, action, about, revision, detail, digest = row
+    return AuditEntry(
+        number, moment_of(at), actor, action, about, revision, json.loads(detail), digest
+    )
+
+
 class AuditReading(Context):
     """Reads of the trail."""
 
@@ -43,6 +50,14 @@ class AuditReading(Context):
             "SELECT number, at, actor, action, object, revision, detail, hash FROM audit"
             " WHERE object = ? ORDER BY number DESC LIMIT ?",
             (object, limit),
+        )
+        return [_entry(row) for row in rows]
+
+    def audit_of(self, revision: str, limit: int = 500) -> Sequence[AuditEntry]:
+        rows = self.db.all(
+            "SELECT number, at, actor, action, object, revision, detail, hash FROM audit"
+            " WHERE revision = ? AND revision <> '' ORDER BY number LIMIT ?",
+            (revision, limit),
         )
         return [_entry(row) for row in rows]
 
@@ -70,10 +85,3 @@ class AuditWriting(AuditReading):
         )
         # Kept apart, so that rows cut off the end are missed.
         self.set_meta(HEAD, {"number": row[0] if row else 0, "hash": digest})
-
-
-def _entry(row: Record) -> AuditEntry:
-    number, at, actor, action, about, revision, detail, digest = row
-    return AuditEntry(
-        number, moment_of(at), actor, action, about, revision, json.loads(detail), digest
-    )

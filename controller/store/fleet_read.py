@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -16,13 +16,14 @@ from controller.store.interface import (
     Cause,
     CheckTotals,
     FleetTotals,
+    Movement,
     OutcomeChange,
     ScoreChange,
     Totals,
     TrendPoint,
 )
+from controller.store.movements import TOTAL_COLUMNS
 from controller.store.objects_read import ObjectsReading
-from controller.store.rescoring import TOTAL_COLUMNS
 
 
 def totals_of(row: Sequence[int]) -> Totals:
@@ -37,6 +38,16 @@ def totals_of(row: Sequence[int]) -> Totals:
         bare_compliant=bare_compliant,
         bare_score_sum=bare_sum,
         risk=dict(zip(RISK_LEVELS, risk, strict=True)),
+    )
+
+
+def _movement(row: Record) -> Movement:
+    at, kind, ref, detail, before, after = row
+    return Movement(
+        at=moment_of(at),
+        cause=Cause(kind, ref, detail),
+        before=totals_of(json.loads(before)),
+        after=totals_of(json.loads(after)) if after is not None else None,
     )
 
 
@@ -83,6 +94,10 @@ class FleetReading(ObjectsReading):
         row = self.db.one("SELECT max(reported_at) FROM contact")
         return moment_of(max(self.judged().changed_at, row[0] or 0 if row else 0))
 
+    def reported_since(self, since: datetime) -> int:
+        row = self.db.one("SELECT count(*) FROM contact WHERE reported_at >= ?", (instant(since),))
+        return int(row[0]) if row else 0
+
     def trend(self, since: date) -> Sequence[TrendPoint]:
         rows = self.db.all(
             "SELECT day, body FROM trend WHERE day >= ? ORDER BY day", (since.isoformat(),)
@@ -90,6 +105,25 @@ class FleetReading(ObjectsReading):
         return [
             TrendPoint(date.fromisoformat(day), totals_of(json.loads(body))) for day, body in rows
         ]
+
+    def movements(
+        self, since: datetime, kind: str | None = None, limit: int = 200
+    ) -> Sequence[Movement]:
+        rows = self.db.all(
+            "SELECT at, cause_kind, cause_ref, cause_detail, before, after FROM movement"
+            " WHERE at >= ? AND (? IS NULL OR cause_kind = ?) ORDER BY number DESC LIMIT ?",
+            (instant(since), kind, kind, limit),
+        )
+        return [_movement(row) for row in reversed(rows)]
+
+    def movements_of(self, refs: Sequence[str]) -> Mapping[str, Movement]:
+        marks = ", ".join("?" * len(refs))
+        rows = self.db.all(
+            "SELECT at, cause_kind, cause_ref, cause_detail, before, after FROM movement"  # noqa: S608
+            f" WHERE cause_ref IN ({marks}) ORDER BY number",
+            list(refs),
+        )
+        return {row[2]: _movement(row) for row in rows}
 
     def score_history(
         self, uuid: str, since: datetime, policy_id: str | None

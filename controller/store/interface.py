@@ -106,6 +106,8 @@ class MachineQuery:
     status: str | None = None
     policy_id: str | None = None
     """Only machines that this policy applies to; standing and order are then of that policy."""
+    failing: str | None = None
+    """Only machines that reported this check as failed, exempted there or not."""
     sort_by: Literal["hostname", "score", "risk_level", "last_seen", "os", "created_at"] = (
         "hostname"
     )
@@ -173,6 +175,17 @@ class Cause:
     kind: CauseKind
     ref: str
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What one change of judgement did to the fleet as a whole."""
+
+    at: datetime
+    cause: Cause
+    before: Totals
+    after: Totals | None
+    """None while its chunks are still going on, and for good when another change overtook it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +363,14 @@ class Reading(Protocol):
         """Exception id to when it was first applied, deleted ones included."""
         ...
 
+    def known_position(self, check: Check) -> int | None:
+        """The bit position of a check's definition; none when it was never seen."""
+        ...
+
+    def next_position(self) -> int:
+        """The position that the next definition never seen before gets."""
+        ...
+
     # machines
     def machine(self, uuid: str) -> Machine | None: ...
     def machine_state(self, uuid: str, as_of: datetime) -> MachineState | None: ...
@@ -358,6 +379,10 @@ class Reading(Protocol):
         ...
 
     def machines(self, query: MachineQuery, as_of: datetime) -> Page[MachineRow]: ...
+    def lowest_scores(self, limit: int, as_of: datetime) -> Sequence[MachineRow]:
+        """The assessed machines with the lowest scores, lowest first."""
+        ...
+
     def every_machine(self, after: int = 0, limit: int = 1000) -> Sequence[tuple[Machine, Posture]]:
         """Approved machines in order of their number, with their postures, in chunks."""
         ...
@@ -373,12 +398,26 @@ class Reading(Protocol):
 
     # fleet
     def fleet_totals(self, as_of: datetime) -> FleetTotals: ...
+    def reported_since(self, since: datetime) -> int:
+        """How many machines have reported since then."""
+        ...
+
     def stale_machines(self, as_of: datetime) -> int:
         """How many approved machines are overdue; the one total that time alone moves."""
         ...
 
     def trend(self, since: date) -> Sequence[TrendPoint]:
         """Stored points, ascending; days without a change have none."""
+        ...
+
+    def movements(
+        self, since: datetime, kind: CauseKind | None = None, limit: int = 200
+    ) -> Sequence[Movement]:
+        """The newest changes of judgement since then, ascending: commits, exceptions, API writes."""
+        ...
+
+    def movements_of(self, refs: Sequence[str]) -> Mapping[str, Movement]:
+        """The newest movement of each cause, by its ``ref``; those that have none are left out."""
         ...
 
     def score_history(
@@ -420,6 +459,10 @@ class Reading(Protocol):
     def tokens(self) -> Sequence[TokenInfo]: ...
     def enrollment_keys(self) -> Sequence[EnrollmentKeyInfo]: ...
     def audit(self, page: int, per_page: int) -> Page[AuditEntry]: ...
+    def audit_of(self, revision: str, limit: int = 500) -> Sequence[AuditEntry]:
+        """What was done under one revision, in order."""
+        ...
+
     def trail(self, object: str, limit: int) -> Sequence[AuditEntry]:
         """What was done to one object, such as ``policy/ID``, newest first."""
         ...

@@ -72,6 +72,14 @@ def machine_of(row: Record) -> Machine:
     )
 
 
+def _machine_row(row: Record, now: int) -> MachineRow:
+    return MachineRow(
+        machine_of(row[:14]),
+        standing_of(row[15:21]) if row[16] is not None else None,
+        row[14] is not None and row[14] <= now,
+    )
+
+
 class MachinesReading(ObjectsReading):
     """Reads of machines."""
 
@@ -116,6 +124,15 @@ class MachinesReading(ObjectsReading):
                 return Page((), 0)
             key = number
         where, values = _conditions(query, as_of)
+        if query.failing is not None:
+            position = self.in_force().rulebook.positions.get(query.failing)
+            if position is None:
+                return Page((), 0)
+            clause, bytes_ = _failing(position)
+            where, values = (
+                f"{where} AND {clause}" if where else f" WHERE {clause}",
+                values + bytes_,
+            )
         join = "JOIN" if query.policy_id is not None else "LEFT JOIN"
         tables = f"{_FROM} {join} score s ON s.slot = ? AND s.machine = m.number AND s.policy = ?"
         fixed: list[Value] = [self.judged().slot, key]
@@ -133,15 +150,20 @@ class MachinesReading(ObjectsReading):
             [*fixed, *values, query.per_page, (query.page - 1) * query.per_page],
         )
         now = instant(as_of)
-        items = tuple(
-            MachineRow(
-                machine_of(row[:14]),
-                standing_of(row[15:21]) if row[16] is not None else None,
-                row[14] is not None and row[14] <= now,
-            )
-            for row in rows
-        )
+        items = tuple(_machine_row(row, now) for row in rows)
         return Page(items, total[0] if total else 0)
+
+    def lowest_scores(self, limit: int, as_of: datetime) -> Sequence[MachineRow]:
+        rows = self.db.all(
+            f"SELECT {_MACHINE}, c.stale_at, s.hundredths, s.risk, s.compliant,"  # noqa: S608
+            " s.bare_hundredths, s.bare_risk, s.bare_compliant"
+            " FROM score s JOIN machine m ON m.number = s.machine"
+            " JOIN contact c ON c.machine = s.machine"
+            " WHERE s.slot = ? AND s.policy = ? AND s.hundredths IS NOT NULL"
+            " ORDER BY s.hundredths, s.machine LIMIT ?",
+            (self.judged().slot, OVERALL, limit),
+        )
+        return [_machine_row(row, instant(as_of)) for row in rows]
 
     def every_machine(self, after: int = 0, limit: int = 1000) -> Sequence[tuple[Machine, Posture]]:
         rows = self.db.all(
@@ -204,6 +226,18 @@ class MachinesReading(ObjectsReading):
                 pass
         row = self.db.one(sql, values)
         return int(row[0]) if row else 0
+
+
+def _failing(position: int) -> tuple[str, list[Value]]:
+    """That one bit of the failed bitmap is set, as a set of byte values: both databases know that."""
+    index, bit = divmod(position, 8)
+    wanted: list[Value] = [bytes([value]) for value in range(256) if value >> bit & 1]
+    marks = ", ".join("?" * len(wanted))
+    clause = (
+        "m.number IN (SELECT machine FROM posture"  # noqa: S608
+        f" WHERE substr(failed, {index + 1}, 1) IN ({marks}))"
+    )
+    return clause, wanted
 
 
 def _conditions(query: MachineQuery, as_of: datetime) -> tuple[str, list[Value]]:

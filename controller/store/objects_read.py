@@ -19,6 +19,7 @@ from controller.model.documents import (
     strictest,
 )
 from controller.model.managed import GitOrigin, Managed
+from controller.model.posture import definition_digest
 from controller.model.terms import Kind
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import moment_of
@@ -165,6 +166,17 @@ class ObjectsReading(Context):
     def first_applied(self) -> Mapping[str, datetime]:
         rows = self.db.all("SELECT id, created_at FROM object WHERE kind = 'exception'")
         return {id_: moment_of(created_at) for id_, created_at in rows}
+
+    def known_position(self, check: Check) -> int | None:
+        row = self.db.one(
+            "SELECT position FROM definition WHERE check_id = ? AND digest = ?",
+            (check.id, definition_digest(check)),
+        )
+        return None if row is None else int(row[0])
+
+    def next_position(self) -> int:
+        row = self.db.one("SELECT coalesce(max(position), -1) + 1 FROM definition")
+        return int(row[0]) if row else 0
 
     def declared(self, source: str) -> Configuration:
         in_force = self.in_force()

@@ -15,10 +15,10 @@ from controller.model.plan import Operation, Plan
 from controller.model.posture import definition_digest
 from controller.model.source import Commit, RevisionRecord
 from controller.model.terms import Kind
+from controller.scoring.carry import Carry, same_facts
 from controller.scoring.rulebook import Moment
 from controller.store.audit import AuditWriting
 from controller.store.columns import instant, to_json
-from controller.store.context import Carry
 from controller.store.expiry import ExpiryWriting
 from controller.store.interface import Cause
 from controller.store.sources import SourcesWriting
@@ -168,30 +168,21 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
 
     def _position(self, check: Check) -> tuple[int, list[Carry]]:
         """A definition's bit position, new ones at the end."""
-        digest = definition_digest(check)
-        found = self.db.one(
-            "SELECT position FROM definition WHERE check_id = ? AND digest = ?", (check.id, digest)
-        )
-        if found is None:
-            top = self.db.one("SELECT coalesce(max(position), -1) + 1 FROM definition")
-            position = int(top[0]) if top else 0
+        known = self.known_position(check)
+        if known is None:
+            position = self.next_position()
             self.db.run(
                 "INSERT INTO definition (position, check_id, digest) VALUES (?, ?, ?)",
-                (position, check.id, digest),
+                (position, check.id, definition_digest(check)),
             )
         else:
-            position = int(found[0])
+            position = known
         stored = self.in_force().checks.get(check.id)
         if stored is None:
             return position, []
         old = self.in_force().rulebook.positions[check.id]
-        was = stored.document
-        same_facts = (was.check_type, was.query, was.applies_when) == (
-            check.check_type,
-            check.query,
-            check.applies_when,
-        )
-        return position, [Carry(check.id, old, position)] if same_facts and old != position else []
+        carried = same_facts(stored.document, check) and old != position
+        return position, [Carry(check.id, old, position)] if carried else []
 
     def _bury(self, kind: Kind, id_: str, as_of: datetime) -> None:
         self.db.run(

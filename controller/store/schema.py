@@ -127,6 +127,18 @@ INSERT INTO counter (name, value) VALUES ('generation', 0), ('change', 0);
 """
 
 _0002 = """
+CREATE TABLE movement (
+  number {serial}, at BIGINT NOT NULL,
+  cause_kind TEXT NOT NULL, cause_ref TEXT NOT NULL, cause_detail TEXT NOT NULL,
+  before TEXT NOT NULL, after TEXT
+);
+CREATE INDEX movement_at ON movement (at);
+CREATE INDEX movement_ref ON movement (cause_ref);
+CREATE INDEX contact_reported ON contact (reported_at);
+CREATE INDEX audit_revision ON audit (revision) WHERE revision <> '';
+"""
+
+_0003 = """
 CREATE TABLE delivery (
   source TEXT NOT NULL, provider TEXT NOT NULL, id TEXT NOT NULL, at BIGINT NOT NULL,
   PRIMARY KEY (source, provider, id)
@@ -146,7 +158,11 @@ INSERT INTO meta (name, value)
   FROM audit ORDER BY number DESC LIMIT 1;
 """
 
-MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (("0001_initial", _0001), ("0002_gitops", _0002))
+MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
+    ("0001_initial", _0001),
+    ("0002_dashboard", _0002),
+    ("0003_gitops", _0003),
+)
 """Name and statements; a name, once released, never changes."""
 
 

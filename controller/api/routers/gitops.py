@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel
 
 from controller.api.access import Admin, Call, Viewer
-from controller.api.inputs import Confirmation, SourceChoice, Suspension
+from controller.api.inputs import Confirmation, PlanInput, SourceChoice, Suspension
 from controller.api.listing import Listing, PageOf, envelope
 from controller.api.route import Route
 from controller.errors import NotFoundError
 from controller.model.source import RevisionRecord, SourceStatus
 from controller.reconcile import operations
+from controller.reconcile.preview import PlanRequest
 from controller.store.interface import AuditEntry, Event
 
 router = APIRouter(prefix="/api/v1/gitops", tags=["gitops"], route_class=Route)
@@ -71,6 +72,17 @@ def audit(call: Admin, paging: PageOf) -> Listing[AuditEntry]:
     with call.read() as reading:
         page = reading.audit(paging.stored_page, paging.per_page)
     return envelope(page.items, page.total, paging)
+
+
+@router.post("/plan")
+def plan(call: Viewer, body: Annotated[PlanInput | None, Body()] = None) -> dict[str, Any]:
+    """What merging would change, and what that would do to every machine's score."""
+    preview = call.services.preview
+    if preview is None:
+        raise NotFoundError("this controller reconciles no source, so there is nothing to plan")
+    wanted = body or PlanInput()
+    request = PlanRequest(wanted.base, wanted.head, wanted.files or {}, wanted.movers)
+    return preview.preview(request, call.as_of)
 
 
 @router.post("/reconcile", status_code=202)
