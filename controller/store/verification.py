@@ -48,7 +48,7 @@ class VerificationReading(FleetReading, AuditReading):
             yield finding
             if told >= _MOST:
                 return
-        yield from self._totals(judged.slot, count)
+        yield from self._recounted(judged.slot, count)
 
     def _machines(self, judged: Judged, count: _Count) -> Iterator[Finding]:
         moment = self.judged_moment()
@@ -95,7 +95,7 @@ class VerificationReading(FleetReading, AuditReading):
             found.setdefault(machine, {})[policy] = standing
         return found
 
-    def _totals(self, slot: int, count: _Count) -> Iterator[Finding]:
+    def _recounted(self, slot: int, count: _Count) -> Iterator[Finding]:
         rows = self.db.all(
             "SELECT policy, agents, assessed, compliant, score_sum FROM total WHERE slot = ?",
             (slot,),

@@ -60,7 +60,7 @@ def test_sources_are_read_with_their_limits(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(UsageError, match=".") as caught:
+    with pytest.raises(UsageError) as caught:
         read_sources(written(tmp_path, text))
     assert told in str(caught.value)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.served import Served
+from tests.integration.served import PROGRAM, Served
 from tests.reconcile.repository import Repository
 
 POLICY = """\
@@ -63,7 +63,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     def start(
         repo: Path | str, *arguments: str, data: Path | None = None, **environment: str
     ) -> Served:
-        running.append(Served(repo, data or tmp_path / "data", *arguments, **environment))
+        folder = data or tmp_path / "data"
+        running.append(Served(repo, folder, *arguments, program=PROGRAM, **environment))
         return running[-1]
 
     yield start
