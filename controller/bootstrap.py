@@ -154,6 +154,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
             user_requests_per_minute=settings.operator.user_requests_per_minute,
             anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
         ),
+        tally=running.tally,
         preview=running.previewer(),
     )
     pages = DashboardServices(

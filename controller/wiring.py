@@ -21,6 +21,7 @@ from controller.notify.lookout import Lookout
 from controller.reconcile.loop import Loop
 from controller.reconcile.preview import Previewer
 from controller.reconcile.reconciler import PassResult, Reconciler
+from controller.reconcile.tally import Tally
 from controller.settings import Settings
 from controller.store.interface import Store
 
@@ -58,6 +59,8 @@ class Sources:
             UsageError: A secret is not where the operator says.
         """
         self._store = store
+        self._told = done
+        self.tally = Tally()
         self._sources = {each.name: make_source(settings, each) for each in settings.sources}
         self._reconcilers: dict[str, Reconciler] = {}
         self._loops: dict[str, Loop] = {}
@@ -72,8 +75,12 @@ class Sources:
                 interval=declared.poll_interval or settings.poll_interval,
                 clock=clock,
                 jitter=random.random,
-                done=functools.partial(done, name),
+                done=functools.partial(self._done, name),
             )
+
+    def _done(self, name: str, result: PassResult) -> None:
+        self.tally.add(name, result)
+        self._told(name, result)
 
     @property
     def places(self) -> Mapping[str, str]:

@@ -30,6 +30,7 @@ def note_refusal(call: Call, about: str, error: GitManagedError | GitOnlyError) 
         fields = error.detail.get("conflicts")
         detail["managed_by"] = error.detail.get("managed_by")
         detail["fields"] = [each["field"] for each in fields] if isinstance(fields, list) else []
+    call.gate.metrics.write_conflicts.labels(about.partition("/")[0], error.reason).inc()
     try:
         with call.store.write() as writing:
             revision = writing.in_force().revision or ""

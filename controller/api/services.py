@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from controller.reconcile.preview import Previewer
+from controller.reconcile.tally import Tally
 from controller.store.interface import Receipt, Store, Submission
 
 
@@ -66,6 +67,8 @@ class Services:
     """Tell the reconciler of a source that something may have changed; harmless a thousand times."""
     webhook_secrets: Callable[[str], tuple[bytes, ...]] = _closed
     """The secrets good for a source's webhooks; none closes them."""
+    tally: Tally = field(default_factory=Tally)
+    """What passes came to."""
     loopback: bool = True
     """Bound to loopback only: documentation and metrics are then open."""
     poll_interval_seconds: int = 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,10 @@ class PassResult:
     ending: Ending
     again: bool = False
     """A request came in while it ran: go again at once."""
+    phases: tuple[tuple[str, float], ...] = ()
+    """Names of the steps that were taken, and the seconds they took."""
+    operations: tuple[tuple[str, int], ...] = ()
+    """Of the plan, when it was put in force."""
 
 
 class Reconciler:
@@ -90,8 +95,12 @@ class Reconciler:
         """Make one pass. Never raises a ``ControllerError``: what goes wrong is in the ending."""
         try:
             work = self._begin()
-            ending = _drive(work)
-            return PassResult(ending, again=self._end(work, ending))
+            phases: list[tuple[str, float]] = []
+            ending = _drive(work, phases)
+            again = self._end(work, ending)
+            applied = work.plan if ending.kind == "applied" else None
+            operations = tuple(applied.counts().items()) if applied else ()
+            return PassResult(ending, again, tuple(phases), operations)
         except StoreError as error:
             return PassResult(failed(error))
 
@@ -132,12 +141,15 @@ class Reconciler:
         return status
 
 
-def _drive(work: Pass) -> Ending:
+def _drive(work: Pass, phases: list[tuple[str, float]]) -> Ending:
     for step in STEPS:
+        began = time.monotonic()
         try:
             ending = step(work)
         except ControllerError as error:
             return failed(error)
+        finally:
+            phases.append((step.__name__, time.monotonic() - began))
         if ending is not None:
             return ending
     raise AssertionError("the last step always ends a pass")

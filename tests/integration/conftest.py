@@ -61,7 +61,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     running: list[Served] = []
 
     def start(
-        repo: Path | str, *arguments: str, data: Path | None = None, **environment: str
+        repo: Path | str | None, *arguments: str, data: Path | None = None, **environment: str
     ) -> Served:
         folder = data or tmp_path / "data"
         running.append(Served(repo, folder, *arguments, program=PROGRAM, **environment))

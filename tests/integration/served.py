@@ -60,7 +60,7 @@ class Served:
 
     def __init__(
         self,
-        repo: Path | str,
+        repo: Path | str | None,
         data: Path,
         *arguments: str,
         program: tuple[str, ...] = PROGRAM,
@@ -72,7 +72,8 @@ class Served:
         self.process = subprocess.Popen(
             [
                 *(*program, "serve"),
-                *("--repo", str(repo), "--data", str(data), "--port", "0", *arguments),
+                *(() if repo is None else ("--repo", str(repo))),
+                *("--data", str(data), "--port", "0", *arguments),
             ],
             env=ENVIRONMENT | environment,
             stdout=subprocess.PIPE,
