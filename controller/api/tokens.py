@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final, Literal
 
+from controller.model.token import hash_token
 from controller.store.interface import Principal
 
+__all__ = ["hash_token"]
 Prefix = Literal["gwu_", "gwa_", "gwe_"]
 USER: Final[Prefix] = "gwu_"
 AGENT: Final[Prefix] = "gwa_"
@@ -23,11 +25,6 @@ _CAPACITY: Final = 200_000
 def new_token(prefix: Prefix) -> str:
     """A fresh secret of 256 bits; the prefix lets secret scanners recognise it."""
     return prefix + secrets.token_urlsafe(32)
-
-
-def hash_token(token: str) -> str:
-    """What is stored and looked up: hex SHA-256."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def bearer_hash(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

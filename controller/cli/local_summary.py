@@ -35,8 +35,8 @@ def one_line(score: MachineScore) -> str:
     return f"score {shown}, risk {score.risk_level}, {_compliance(score.compliant)}"
 
 
-def show(store: Store, uuid: str, as_of: datetime, address: str) -> None:
-    """Print what ``make run`` ends with, on standard output."""
+def show(store: Store, uuid: str, as_of: datetime, link: str) -> None:
+    """Print what ``make run`` ends with, on standard output; ``link`` opens the dashboard once."""
     with store.read() as reading:
         score = machine_score(reading, uuid, as_of)
         results = machine_results(reading, uuid, as_of)
@@ -61,7 +61,9 @@ def show(store: Store, uuid: str, as_of: datetime, address: str) -> None:
                 f"... and {len(failing) - _MOST_ROWS} more: gitward score {score.hostname}"
             )
     console.print()
-    console.print(Text(f"Open {address}/docs for the API, or ask: gitward score {score.hostname}"))
+    console.print(Text("Open the dashboard (the link signs you in, once, within ten minutes):"))
+    # Whole on one line, however narrow the terminal: it is there to be clicked.
+    console.print(Text(f"  {link}", no_wrap=True, overflow="ignore"), soft_wrap=True)
     console.print("Serving until interrupted (Ctrl-C).")
 
 

@@ -29,18 +29,27 @@ class Narrator:
         """The controller listens: begin with the local agent where one is wanted."""
         self._controller = controller
         self._address = address
-        self._say(f"reading {self._settings.repo} at {self._settings.ref} ...")
+        if not self._settings.local_agent:
+            data = (
+                "" if str(self._settings.data) == ".gitward" else f" --data {self._settings.data}"
+            )
+            self._say(f"dashboard: {address}/")
+            self._say(f"  a token to sign in with: gitward token create NAME --role viewer{data}")
+        for source in self._settings.sources:
+            # Never the address as it was typed: it may hold a token.
+            self._say(f"reading {controller.places[source.name]} at {source.ref} ...")
         if self._settings.local_agent:
             self._agent = threading.Thread(target=self._run_agent, name="agent", daemon=True)
             self._agent.start()
 
-    def passed(self, result: PassResult) -> None:
-        """A pass over the source is done."""
+    def passed(self, source: str, result: PassResult) -> None:
+        """A pass over a source is done."""
+        which = f"{source}: " if len(self._settings.sources) > 1 else ""
         ending = result.ending
         if self._controller is not None and ending.kind == "applied":
             self._tell_applied(self._controller)
         elif ending.kind in {"stalled", "held", "transient"}:
-            self._say(f"{ending.reason}: {ending.message}")
+            self._say(f"{which}{ending.reason}: {ending.message}")
             for problem in ending.problems[:20]:
                 self._say(f"  {problem}")
             self._say("nothing in force has changed; gitward status tells more")
@@ -130,4 +139,5 @@ class Narrator:
             self._uuid = identity.uuid
             if first:
                 self._shown = True
-                show(controller.store, identity.uuid, controller.clock(), self._address)
+                link = self._address + controller.sign_in_path()
+                show(controller.store, identity.uuid, controller.clock(), link)

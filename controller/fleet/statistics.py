@@ -169,6 +169,16 @@ def exception_counts(in_force: InForce, as_of: datetime) -> ExceptionCounts:
 
 def trend(reading: Reading, as_of: datetime, days: int) -> Trend:
     """The last days, today included: one point a day from the first data on."""
+    return Trend(
+        tuple(
+            TrendDay(day, average(totals), share(totals.compliant, totals.assessed), totals.agents)
+            for day, totals in daily_totals(reading, as_of, days)
+        )
+    )
+
+
+def daily_totals(reading: Reading, as_of: datetime, days: int) -> Sequence[tuple[Day, Totals]]:
+    """The sums at the end of each of the last days, carried over days without a change; today's live."""
     today = as_of.astimezone(UTC).date()
     first = today - timedelta(days=days - 1)
     stored = reading.trend(first)
@@ -176,12 +186,12 @@ def trend(reading: Reading, as_of: datetime, days: int) -> Trend:
         # What was true before the window is carried into it.
         stored = [*[point for point in reading.trend(date.min) if point.day < first][-1:], *stored]
     live = reading.fleet_totals(as_of).overall
-    return Trend(tuple(_carried(stored, first, today, live)))
+    return list(_carried(stored, first, today, live))
 
 
 def _carried(
     stored: Sequence[TrendPoint], first: date, today: date, live: Totals
-) -> Iterable[TrendDay]:
+) -> Iterable[tuple[Day, Totals]]:
     points = {point.day: point.totals for point in stored if point.day < today}
     if live.agents or any(point.day == today for point in stored):
         points[today] = live
@@ -192,9 +202,7 @@ def _carried(
     day = max(start, first)
     while day <= today:
         current = live if day == today else points.get(day, current)
-        yield TrendDay(
-            day, average(current), share(current.compliant, current.assessed), current.agents
-        )
+        yield day, current
         day += timedelta(days=1)
 
 

@@ -217,7 +217,8 @@ def _ssh(
 def _local(path: str, *, allow_local: bool) -> Address:
     if not allow_local:
         raise SourceRefusedError(
-            "paths and file:// addresses are not accepted here; only an operator may name them"
+            "paths and file:// addresses need the operator's own word; give --repo on the command "
+            "line, or set GITWARD_ALLOW_FILE_SOURCES=true"
         )
     if not path.isprintable():
         raise SourceRefusedError("the path has a control character or line break; remove it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 _SHAPES: Final[dict[str, str]] = {
     "github": "{base}/blob/{revision}/{path}{line}",
@@ -30,7 +30,7 @@ def file_url(display_url: str, revision: str, path: str, line: int | None = None
     parts = urlsplit(display_url)
     if parts.scheme not in {"https", "http", "ssh"} or not parts.hostname:
         return None
-    forge = _forge(parts.hostname)
+    forge = forge_of(parts.hostname)
     if forge is None:
         return None
     # A forge's ssh port says nothing about its web port.
@@ -48,7 +48,8 @@ def file_url(display_url: str, revision: str, path: str, line: int | None = None
     )
 
 
-def _forge(host: str) -> str | None:
+def forge_of(host: str) -> str | None:
+    """The kind of forge that a host name tells of."""
     labels = host.lower().split(".")
     if "github" in labels:
         return "github"
@@ -61,3 +62,28 @@ def _forge(host: str) -> str | None:
 
 def _is_sha(text: str) -> bool:
     return len(text) == 40 and all(c in "0123456789abcdef" for c in text)
+
+
+def new_file_url(display_url: str, ref: str, path: str, text: str) -> str | None:
+    """The page on which a person can add a file and propose it, filled in as far as the forge allows.
+
+    Args:
+        display_url: A source's address without user information.
+        ref: The branch.
+        path: Of the new file, from the top of the repository.
+        text: What it should hold.
+
+    Returns:
+        ``None`` for a local repository and for a host whose pages are not known.
+    """
+    parts = urlsplit(display_url)
+    forge = forge_of(parts.hostname or "") if parts.scheme in {"https", "http", "ssh"} else None
+    if forge not in {"github", "gitlab"}:
+        return None
+    authority = parts.hostname if parts.scheme == "ssh" else parts.netloc
+    scheme = "http" if parts.scheme == "http" else "https"
+    base = f"{scheme}://{authority}/{quote(parts.path.strip('/').removesuffix('.git'))}"
+    branch = quote(ref.removeprefix("refs/heads/"))
+    if forge == "github":
+        return f"{base}/new/{branch}?{urlencode({'filename': path, 'value': text})}"
+    return f"{base}/-/new/{branch}?{urlencode({'file_name': path})}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -17,13 +17,14 @@ from controller.store.interface import (
     Cause,
     CheckTotals,
     FleetTotals,
+    Movement,
     OutcomeChange,
     ScoreChange,
     Totals,
     TrendPoint,
 )
+from controller.store.movements import TOTAL_COLUMNS
 from controller.store.objects_read import ObjectsReading
-from controller.store.rescoring import TOTAL_COLUMNS
 
 
 def totals_of(row: Sequence[int]) -> Totals:
@@ -41,6 +42,16 @@ def totals_of(row: Sequence[int]) -> Totals:
     )
 
 
+def _movement(row: Record) -> Movement:
+    at, kind, ref, detail, before, after = row
+    return Movement(
+        at=moment_of(at),
+        cause=Cause(kind, ref, detail),
+        before=totals_of(json.loads(before)),
+        after=totals_of(json.loads(after)) if after is not None else None,
+    )
+
+
 class FleetReading(ObjectsReading):
     """Reads of sums and histories."""
 
@@ -50,14 +61,14 @@ class FleetReading(ObjectsReading):
     def _kept_totals(self) -> FleetTotals:
         """The counters, all but what time alone moves; read once for each change of the store."""
         if not self.snapshot:
-            return self._totals()
+            return self._read_totals()
         change = self.change()
         kept = self.cache.totals
         if kept is None or kept[0] != change:
-            kept = self.cache.totals = (change, self._totals())
+            kept = self.cache.totals = (change, self._read_totals())
         return kept[1]
 
-    def _totals(self) -> FleetTotals:
+    def _read_totals(self) -> FleetTotals:
         judged = self.judged()
         rows = self.db.all(
             f"SELECT policy, {TOTAL_COLUMNS} FROM total WHERE slot = ?",  # noqa: S608
@@ -73,13 +84,15 @@ class FleetReading(ObjectsReading):
                 (judged.slot,),
             )
         }
-        policies = self.in_force().policies
+        in_force = self.in_force()
         numbers = self.policy_numbers()
         return FleetTotals(
             revision=judged.visible_revision,
             overall=by_number.get(OVERALL, totals_of([0] * 12)),
-            policies={id_: by_number.get(numbers[id_], totals_of([0] * 12)) for id_ in policies},
-            checks={id_: each for id_, each in checks.items() if id_ in self.in_force().checks},
+            policies={
+                id_: by_number.get(numbers[id_], totals_of([0] * 12)) for id_ in in_force.policies
+            },
+            checks={id_: each for id_, each in checks.items() if id_ in in_force.checks},
             stale=0,
             as_of=self._changed_at(),
         )
@@ -96,6 +109,10 @@ class FleetReading(ObjectsReading):
         """When the counters last changed: the newest report, or the newest change of judgement."""
         return moment_of(max(self.judged().changed_at, self.counter("reported")))
 
+    def reported_since(self, since: datetime) -> int:
+        row = self.db.one("SELECT count(*) FROM contact WHERE reported_at >= ?", (instant(since),))
+        return int(row[0]) if row else 0
+
     def trend(self, since: date) -> Sequence[TrendPoint]:
         rows = self.db.all(
             "SELECT day, body FROM trend WHERE day >= ? ORDER BY day", (since.isoformat(),)
@@ -103,6 +120,25 @@ class FleetReading(ObjectsReading):
         return [
             TrendPoint(date.fromisoformat(day), totals_of(json.loads(body))) for day, body in rows
         ]
+
+    def movements(
+        self, since: datetime, kind: str | None = None, limit: int = 200
+    ) -> Sequence[Movement]:
+        rows = self.db.all(
+            "SELECT at, cause_kind, cause_ref, cause_detail, before, after FROM movement"
+            " WHERE at >= ? AND (? IS NULL OR cause_kind = ?) ORDER BY number DESC LIMIT ?",
+            (instant(since), kind, kind, limit),
+        )
+        return [_movement(row) for row in reversed(rows)]
+
+    def movements_of(self, refs: Sequence[str]) -> Mapping[str, Movement]:
+        marks = ", ".join("?" * len(refs))
+        rows = self.db.all(
+            "SELECT at, cause_kind, cause_ref, cause_detail, before, after FROM movement"  # noqa: S608
+            f" WHERE cause_ref IN ({marks}) ORDER BY number",
+            list(refs),
+        )
+        return {row[2]: _movement(row) for row in rows}
 
     def score_history(
         self, uuid: str, since: datetime, policy_id: str | None

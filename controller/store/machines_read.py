@@ -72,6 +72,14 @@ def machine_of(row: Record) -> Machine:
     )
 
 
+def _machine_row(row: Record, now: int) -> MachineRow:
+    return MachineRow(
+        machine_of(row[:14]),
+        standing_of(row[15:21]) if row[16] is not None else None,
+        row[14] is not None and row[14] <= now,
+    )
+
+
 class MachinesReading(ObjectsReading, EvidenceReading):
     """Reads of machines."""
 
@@ -113,35 +121,57 @@ class MachinesReading(ObjectsReading, EvidenceReading):
                 return Page((), 0)
             key = number
         where, values = _conditions(query, as_of)
-        join = "JOIN" if query.policy_id is not None else "LEFT JOIN"
-        tables = f"{_FROM} {join} score s ON s.slot = ? AND s.machine = m.number AND s.policy = ?"
-        fixed: list[Value] = [self.judged().slot, key]
-        if where or query.policy_id is not None:
-            total = self.db.one(f"SELECT count(*){tables}{where}", [*fixed, *values])
-        else:
-            total = self.db.one("SELECT count(*) FROM machine")
-        order = _ORDER[query.sort_by]
-        # NULL scores last in both directions: what was not assessed is not at the top of any list.
-        nulls = (
-            f"{order} IS NULL, " if query.sort_by in {"score", "risk_level", "last_seen"} else ""
-        )
-        direction = "DESC" if query.descending else "ASC"
+        if query.failing is not None:
+            position = self.in_force().rulebook.positions.get(query.failing)
+            if position is None:
+                return Page((), 0)
+            clause, bytes_ = _failing(position)
+            where, values = (
+                f"{where} AND {clause}" if where else f" WHERE {clause}",
+                values + bytes_,
+            )
+        slot = self.judged().slot
+        order = _order_by(query)
+        counted, fixed = _tables(where, slot, key, inner=query.policy_id is not None)
+        total = self.db.one(f"SELECT count(*){counted}{where}", [*fixed, *values])
+        # Only the page's own rows are fetched whole; what is sorted are numbers.
+        chosen, fixed_chosen = _tables(where + order, slot, key, inner=query.policy_id is not None)
+        every, fixed_every = _tables("c. s.", slot, key, inner=False)
+        offset = (query.page - 1) * query.per_page
+        window: list[Value] = [query.per_page, offset]
+        numbers = f"SELECT m.number{chosen}{where}{order} LIMIT ? OFFSET ?"
+        chosen_values: list[Value] = [*fixed_chosen, *values, *window]
+        last = offset + query.per_page
+        if query.sort_by == "score" and not where and last <= self._scored(key):
+            numbers, chosen_values = _by_score(descending=query.descending), [slot, key, *window]
         rows = self.db.all(
-            f"SELECT {_MACHINE}, c.stale_at, s.hundredths, s.risk, s.compliant, s.bare_hundredths,"
-            f" s.bare_risk, s.bare_compliant{tables}{where}"
-            f" ORDER BY {nulls}{order} {direction}, m.number {direction} LIMIT ? OFFSET ?",
-            [*fixed, *values, query.per_page, (query.page - 1) * query.per_page],
+            f"SELECT {_MACHINE}, c.stale_at, s.hundredths, s.risk, s.compliant,"
+            f" s.bare_hundredths, s.bare_risk, s.bare_compliant{every}"
+            f" WHERE m.number IN ({numbers}){order}",
+            [*fixed_every, *chosen_values],
         )
         now = instant(as_of)
-        items = tuple(
-            MachineRow(
-                machine_of(row[:14]),
-                standing_of(row[15:21]) if row[16] is not None else None,
-                row[14] is not None and row[14] <= now,
-            )
-            for row in rows
-        )
+        items = tuple(_machine_row(row, now) for row in rows)
         return Page(items, total[0] if total else 0)
+
+    def _scored(self, key: int) -> int:
+        """How many machines have a score, overall or under a policy."""
+        row = self.db.one(
+            "SELECT assessed FROM total WHERE slot = ? AND policy = ?", (self.judged().slot, key)
+        )
+        return int(row[0]) if row else 0
+
+    def lowest_scores(self, limit: int, as_of: datetime) -> Sequence[MachineRow]:
+        rows = self.db.all(
+            f"SELECT {_MACHINE}, c.stale_at, s.hundredths, s.risk, s.compliant,"  # noqa: S608
+            " s.bare_hundredths, s.bare_risk, s.bare_compliant"
+            " FROM score s JOIN machine m ON m.number = s.machine"
+            " JOIN contact c ON c.machine = s.machine"
+            " WHERE s.slot = ? AND s.policy = ? AND s.hundredths IS NOT NULL"
+            " ORDER BY s.hundredths, s.machine LIMIT ?",
+            (self.judged().slot, OVERALL, limit),
+        )
+        return [_machine_row(row, instant(as_of)) for row in rows]
 
     def every_machine(self, after: int = 0, limit: int = 1000) -> Sequence[tuple[Machine, Posture]]:
         rows = self.db.all(
@@ -204,6 +234,49 @@ class MachinesReading(ObjectsReading, EvidenceReading):
                 pass
         row = self.db.one(sql, values)
         return int(row[0]) if row else 0
+
+
+def _tables(used: str, slot: int, key: int, *, inner: bool) -> tuple[str, list[Value]]:
+    """The FROM clause with the tables that a clause names, and the values of its parameters."""
+    clause, values = " FROM machine m", list[Value]()
+    if "c." in used:
+        clause += " JOIN contact c ON c.machine = m.number"
+    if "s." in used or inner:
+        join = "JOIN" if inner else "LEFT JOIN"
+        clause += f" {join} score s ON s.slot = ? AND s.machine = m.number AND s.policy = ?"
+        values = [slot, key]
+    return clause, values
+
+
+def _order_by(query: MachineQuery) -> str:
+    """The ORDER BY clause; the machine's number settles ties."""
+    order = _ORDER[query.sort_by]
+    # NULL scores last in both directions: what was not assessed is not at the top of any list.
+    nulls = f"{order} IS NULL, " if query.sort_by in {"score", "risk_level", "last_seen"} else ""
+    direction = "DESC" if query.descending else "ASC"
+    return f" ORDER BY {nulls}{order} {direction}, m.number {direction}"
+
+
+def _by_score(*, descending: bool) -> str:
+    """Numbers of the machines that have a score, straight from the index."""
+    direction = "DESC" if descending else "ASC"
+    return (
+        "SELECT s.machine FROM score s WHERE s.slot = ? AND s.policy = ?"  # noqa: S608
+        f" AND s.hundredths IS NOT NULL ORDER BY s.hundredths {direction}, s.machine {direction}"
+        " LIMIT ? OFFSET ?"
+    )
+
+
+def _failing(position: int) -> tuple[str, list[Value]]:
+    """That one bit of the failed bitmap is set, as a set of byte values: both databases know that."""
+    index, bit = divmod(position, 8)
+    wanted: list[Value] = [bytes([value]) for value in range(256) if value >> bit & 1]
+    marks = ", ".join("?" * len(wanted))
+    clause = (
+        "m.number IN (SELECT machine FROM posture"  # noqa: S608
+        f" WHERE substr(failed, {index + 1}, 1) IN ({marks}))"
+    )
+    return clause, wanted
 
 
 def _conditions(query: MachineQuery, as_of: datetime) -> tuple[str, list[Value]]:

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Final
 
 from controller.model.posture import Posture
-from controller.scoring.judge import judge
+from controller.scoring.carry import Carry, carry_over, concerned
 from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
 from controller.scoring.rulebook import Moment, Profile, Standing, standings
 from controller.store.columns import (
@@ -30,11 +30,12 @@ from controller.store.columns import (
     tags_of,
     unpack_times,
 )
-from controller.store.context import Cache, Carry, Judged
+from controller.store.context import Cache, Judged
 from controller.store.driver import Session
 from controller.store.evidence_rows import EvidenceReading
 from controller.store.interface import Cause
-from controller.store.staleness import Staleness, Subject
+from controller.store.movements import TOTAL_COLUMNS, Movements
+from controller.store.staleness import Subject
 
 IN_PLACE: Final = 1_000
 """How many machines are judged again inside the changing transaction itself."""
@@ -55,7 +56,7 @@ class _Pending:
     changes: list[tuple[int | str | None, ...]] = field(default_factory=list)
 
 
-class Rescoring(Staleness, EvidenceReading):
+class Rescoring(Movements, EvidenceReading):
     """Score rows, counters and history, kept in step with postures and judgement."""
 
     in_place = IN_PLACE
@@ -118,6 +119,9 @@ class Rescoring(Staleness, EvidenceReading):
             return
         if judged.cursor is None:
             judged = replace(judged, visible_revision=judged.revision)
+        # One that comes while a fleet-wide change goes on is measured with that.
+        alone = judged.cursor is None
+        movement = self.begin_movement(cause, as_of) if alone else None
         self.save_judged(judged)
         ledger = Ledger()
         subjects = self.subjects(numbers)
@@ -134,6 +138,8 @@ class Rescoring(Staleness, EvidenceReading):
                 ledger,
             )
         self.post(ledger, judged.target_slot, as_of)
+        if movement is not None:
+            self.end_movement(movement)
         if schedules:
             self.restale(subjects)
 
@@ -225,51 +231,23 @@ class Rescoring(Staleness, EvidenceReading):
         if self.judged().slot == slot:
             self.set_trend(as_of)
 
-    def set_trend(self, as_of: datetime) -> None:
-        """Write the day's point: the counters as they stand."""
-        row = self.db.one(
-            f"SELECT {TOTAL_COLUMNS} FROM total WHERE slot = ? AND policy = ?",  # noqa: S608
-            (self.judged().slot, OVERALL),
-        )
-        if row is not None:
-            self.db.run(
-                "INSERT INTO trend (day, body) VALUES (?, ?)"
-                " ON CONFLICT (day) DO UPDATE SET body = excluded.body",
-                (as_of.date().isoformat(), json.dumps(row)),
-            )
-
     # -- definitions whose expectation changed
 
     def _carry_over(self, subject: Subject, carry: Sequence[Carry], as_of: datetime) -> Posture:
         """Judge changed definitions again from the evidence; the posture that results."""
-        concerned = [each for each in carry if subject.posture.reported >> each.old & 1]
-        if not concerned:
+        told = concerned(subject.posture, carry)
+        if not told:
             return subject.posture
         evidence = self.stored_evidence(subject.number)
         times_row = self.db.one("SELECT times FROM posture WHERE machine = ?", (subject.number,))
         times = unpack_times(times_row[0]) if times_row else {}
         seconds = int(as_of.timestamp())
-        passed, failed, errored, not_applicable = subject.posture
-        for each in concerned:
-            outcome: str = subject.posture.outcome(each.old)
-            if outcome in {"passed", "failed"}:
-                found = evidence.get(each.check_id)
-                if found is None or found.rows is None:
-                    continue
-                check = self.in_force().checks[each.check_id].document
-                outcome = judge(
-                    check.comparison_operator, check.expected_result, found.rows
-                ).outcome
-            bit = 1 << each.new
-            passed = passed & ~bit | (bit if outcome == "passed" else 0)
-            failed = failed & ~bit | (bit if outcome == "failed" else 0)
-            errored = errored & ~bit | (bit if outcome == "error" else 0)
-            not_applicable = not_applicable & ~bit | (bit if outcome == "not_applicable" else 0)
+        posture, decided = carry_over(subject.posture, told, self.in_force().checks, evidence)
+        for each, outcome in decided:
             old_times = times.get(each.old, Times(seconds, 0))
             same = outcome == subject.posture.outcome(each.old)
             first = old_times.first_failed or (seconds if outcome == "failed" else 0)
             times[each.new] = Times(old_times.since if same else seconds, first)
-        posture = Posture(passed, failed, errored, not_applicable)
         self.save_posture(subject.number, posture, times)
         return posture
 
@@ -302,6 +280,7 @@ class Rescoring(Staleness, EvidenceReading):
             (instant(as_of), cause.kind, cause.ref, cause.detail),
         )
         row = self.db.one("SELECT max(number) FROM fleet_event")
+        self.begin_movement(cause, as_of)
         pending = {each.check_id: each for each in (*judged.carry, *carry)}
         self.save_judged(
             replace(
@@ -403,6 +382,7 @@ class Rescoring(Staleness, EvidenceReading):
             )
         )
         self.set_trend(as_of)
+        self.end_movement()
 
 
 def _keys(profile: Profile | None, numbers: dict[str, int]) -> tuple[int, ...]:
@@ -411,10 +391,6 @@ def _keys(profile: Profile | None, numbers: dict[str, int]) -> tuple[int, ...]:
     return (OVERALL, *(numbers[policy] for policy in profile.policies))
 
 
-TOTAL_COLUMNS: Final = (
-    "agents, assessed, compliant, score_sum, bare_assessed, bare_compliant, bare_score_sum,"
-    " critical, high, medium, low, unknown"
-)
 _ADD_TOTAL: Final = (
     f"INSERT INTO total (slot, policy, {TOTAL_COLUMNS})"  # noqa: S608
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slot, policy) DO UPDATE SET "

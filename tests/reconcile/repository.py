@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "HOME": "/nonexistent",
     "LC_ALL": "C",
@@ -32,7 +32,7 @@ class Repository:
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.path,
-            env=_ENVIRONMENT,
+            env=ENVIRONMENT,
             capture_output=True,
             text=True,
             check=True,

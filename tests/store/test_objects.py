@@ -47,6 +47,15 @@ def apply(
             {each.place.path: COMMIT for each in operations},
             at,
         )
+    settle(store, at)
+
+
+def settle(store: Store, at: Any = NOW) -> None:
+    """Let a fleet-wide change come to its end."""
+    more = True
+    while more:
+        with store.write() as tx:
+            more = tx.continue_rescoring(at)
 
 
 def declare(

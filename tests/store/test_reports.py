@@ -32,7 +32,12 @@ def prepare(store: SqlStore) -> Machine:
         tx.seed_checks([make_check("w", platforms=("windows",))], actor="t", as_of=NOW)
         tx.put_object("policy", make_policy(target_os="all"), actor="t", as_of=NOW, create=True)
         add_key(tx)
-        return enroll(tx, "token")
+        machine = enroll(tx, "token")
+    with store.write() as tx:
+        tx.continue_rescoring(NOW)
+    with store.write() as tx:
+        tx.continue_rescoring(NOW)
+    return machine
 
 
 def send(store: Store, machine: Machine, report: Report, at: datetime = NOW) -> Any:

@@ -1,0 +1,1 @@
+"""Charts as geometry: numbers in, coordinates out; templates draw them as SVG. Pure."""

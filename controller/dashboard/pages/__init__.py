@@ -1,0 +1,1 @@
+"""One module a page: values for a template, out of one snapshot."""

@@ -1,0 +1,88 @@
+"""The fleet at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Final
+
+from starlette.responses import Response
+
+from controller.dashboard.charts.bars import stacked
+from controller.dashboard.charts.trend import points_of, trend_chart
+from controller.dashboard.visit import Visit
+from controller.fleet.statistics import daily_totals, share, statistics, top_failing
+from controller.model.machine import Machine
+from controller.model.terms import RiskLevel
+from controller.scoring.score import percent
+
+DAYS: Final = 30
+_SOON: Final = timedelta(days=7)
+_ATTENTION: Final = 7
+_FAILING: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """A machine that somebody should look at, and why."""
+
+    machine: Machine
+    score: float | None
+    risk: RiskLevel
+    stale: bool
+    why: str
+
+
+def show(visit: Visit) -> Response:
+    """GET /."""
+    numbers = statistics(visit.reading, visit.as_of)
+    overall = visit.totals.overall
+    points = points_of(daily_totals(visit.reading, visit.as_of, DAYS))
+    moves = visit.reading.movements(visit.as_of - timedelta(days=DAYS), "commit")
+    soon = sum(
+        1
+        for id_ in visit.in_force.rulebook.active_waivers(visit.as_of)
+        if (ends := visit.in_force.waivers[id_].document.expires_at) is not None
+        and ends - visit.as_of <= _SOON
+    )
+    bare = overall.bare_score_sum // overall.bare_assessed / 100 if overall.bare_assessed else None
+    categories = sorted(
+        numbers.category_breakdown, key=lambda each: (each.pass_percentage or 0, each.category)
+    )
+    return visit.page(
+        "overview.html",
+        numbers=numbers,
+        bare=bare,
+        bare_compliant=share(overall.bare_compliant, overall.bare_assessed),
+        soon=soon,
+        chart=trend_chart(points, moves, 760),
+        small_chart=trend_chart(points, moves, 400),
+        risk=stacked(asdict(numbers.risk_distribution)),
+        categories=categories,
+        failing=top_failing(visit.reading, visit.as_of, _FAILING).items,
+        attention=_attention(visit),
+    )
+
+
+def _attention(visit: Visit) -> list[Attention]:
+    """The lowest scores among what is not compliant or at high risk."""
+    found = []
+    moment = visit.reading.moment(visit.as_of)
+    for row in visit.reading.lowest_scores(_ATTENTION, visit.as_of):
+        standing, machine = row.standing, row.machine
+        if standing is None or (standing.compliant and standing.risk in {"low", "medium"}):
+            continue
+        state = visit.reading.machine_state(machine.uuid, visit.as_of)
+        if state is None:
+            continue
+        scored = moment.score(machine.uuid, machine.os, machine.tags, state.posture).overall
+        failed = [
+            f"{count} {severity}"
+            for severity, count in scored.failed_by_severity.items()
+            if count and severity in {"critical", "high", "medium"}
+        ][:2]
+        why = f"{' and '.join(failed)} failed" if failed else f"{scored.failed} failed"
+        found.append(
+            Attention(machine, percent(standing.hundredths), standing.risk, row.stale, why)
+        )
+    return found

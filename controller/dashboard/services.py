@@ -1,0 +1,30 @@
+"""What the pages use, put together by bootstrap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from controller.dashboard.one_time import OneTimeCodes
+from controller.errors import ControllerError
+from controller.store.interface import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a page may touch."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    """Now, aware, UTC."""
+    wake: Callable[[str], None]
+    """Nudge the reconciler of a source."""
+    version: str
+    status_of: Callable[[type[ControllerError]], int]
+    """The HTTP status of an error class: the API's own table."""
+    seconds_to_wait: Callable[[str | None], int]
+    """Count one attempt to sign in from an address; how long to wait first, 0 when it may go on."""
+    secure: bool = False
+    """Served over https: cookies then go over nothing else."""
+    codes: OneTimeCodes = field(default_factory=OneTimeCodes)
