@@ -57,23 +57,19 @@ def _quick(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     return value if _small(value, 1) else _UNSURE
 
 
-def _small(value: object, depth: int) -> bool:
+def _small(value: Any, depth: int) -> bool:  # noqa: ANN401 - any JSON value
     """Whether no number and no nesting is beyond the bounds; texts without escapes need no look."""
-    kind = type(value)
-    if kind is str or value is None:
-        return True
-    if kind is int:
-        return -MAX_INTEGER - 1 <= value <= MAX_INTEGER  # type: ignore[operator]
-    if kind is dict or kind is list:
-        if depth > MAX_DEPTH:
-            return False
-        members = value.values() if kind is dict else value  # type: ignore[attr-defined]
-        # Texts first, without a call each: they are nearly everything.
-        return all(
-            type(each) is str or _small(each, depth + 1)
-            for each in members  # type: ignore[attr-defined]
-        )
-    return True
+    if isinstance(value, dict):
+        members = list(value.values())
+    elif isinstance(value, list):
+        members = value
+    else:
+        whole = isinstance(value, int)
+        return not whole or -MAX_INTEGER - 1 <= value <= MAX_INTEGER
+    # Texts are told apart first, without a call each: they are nearly everything.
+    return depth <= MAX_DEPTH and all(
+        type(each) is str or _small(each, depth + 1) for each in members
+    )
 
 
 def _slow(body: bytes) -> Any:  # noqa: ANN401 - any JSON value

@@ -14,15 +14,15 @@ Row = Mapping[str, str]
 """A row of a query's result: column to text, as osquery prints it."""
 
 
-class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Result(msgspec.Struct, frozen=True):
     """One check's result on one machine."""
 
     check_id: str
     status: ReportedStatus
-    rows: tuple[dict[str, str], ...] | None = None
+    rows: tuple[Row, ...] | None = None
     """The facts to judge; without them ``status`` stands."""
     actual_value: object = None
-    details: str | None = ""
+    details: str = ""
     digest: str | None = None
     """The definition that was run; none means the one in force."""
 

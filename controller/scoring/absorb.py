@@ -135,9 +135,9 @@ def settle(check: Check, result: Result) -> tuple[str, Evidence]:
     """The outcome of one result: judged from its rows where there are any, else as it says."""
     if result.status in {"error", "skipped", "not_applicable"}:
         outcome = "error" if result.status == "error" else "not_applicable"
-        return outcome, bounded(result.actual_value, result.details or "", None)
+        return outcome, bounded(result.actual_value, result.details, None)
     if result.rows is None:
-        return result.status, bounded(result.actual_value, result.details or "", None)
+        return result.status, bounded(result.actual_value, result.details, None)
     verdict = judge(check.comparison_operator, check.expected_result, result.rows)
     details = verdict.details
     if verdict.outcome != result.status:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import uvloop
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -95,10 +97,10 @@ async def connect(port: int) -> Connection:
     return protocol
 
 
-def run(job: Callable[[], object]) -> object:
+def run(job: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine function on a quick loop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(job())  # type: ignore[arg-type]
+        return runner.run(job())
 
 
 async def _hammer(port: int, requests: Sequence[bytes], connections: int) -> Tally:
@@ -136,9 +138,7 @@ def retry_after(head: bytes) -> int:
 
 def hammer(port: int, requests: Sequence[bytes], connections: int = 64) -> Tally:
     """Send all, each connection its next as soon as its last is answered."""
-    found = run(lambda: _hammer(port, requests, connections))
-    assert isinstance(found, Tally)
-    return found
+    return run(lambda: _hammer(port, requests, connections))
 
 
 def all_at_once(port: int, requests: Sequence[bytes]) -> list[tuple[int, bytes]]:

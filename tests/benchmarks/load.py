@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from tests.benchmarks.client import Tally, connect, request, retry_after, run
+from tests.benchmarks.client import Connection, Tally, connect, request, retry_after, run
 from tests.benchmarks.reports import Speaker
 from tests.benchmarks.server import Served, controller, scratch
 
@@ -41,15 +41,15 @@ class Fleet:
 
 async def steady(port: int, fleet: Fleet, rate: float, seconds: float, links: int = 64) -> Tally:
     """Send at a rate for some seconds; latency counts from when a report was due."""
-    free: asyncio.Queue[object] = asyncio.Queue()
+    free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(links):
         free.put_nowait(await connect(port))
-    tally, tasks = Tally(), set()
+    tally, tasks = Tally(), set[asyncio.Task[None]]()
 
     async def send(due: float) -> None:
         link = await free.get()
         try:
-            status, head, _ = await link.ask(fleet.post())  # type: ignore[attr-defined]
+            status, head, _ = await link.ask(fleet.post())
         except OSError:
             tally.errors += 1
             link = await connect(port)
@@ -95,7 +95,6 @@ def main() -> int:
         tokens = [token for _, token in served.enroll(options.machines)]
         fleet = Fleet(tokens, served.digests(200))
         tally = run(lambda: steady(served.port, fleet, options.reports_per_second, options.seconds))
-        assert isinstance(tally, Tally)
         print(report(tally, served))
     return 0
 

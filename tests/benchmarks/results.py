@@ -6,11 +6,11 @@ import datetime
 import os
 import platform
 import re
+import sqlite3
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from controller.store.sqlite.driver import sqlite3
 from tests.benchmarks.measure import ROOT, Outcome
 
 FILE = Path(__file__).parent / "RESULTS.md"
@@ -30,6 +30,15 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def library() -> str:
+    """The version of SQLite that the store uses."""
+    try:
+        import pysqlite3
+    except ImportError:
+        return sqlite3.sqlite_version
+    return str(pysqlite3.sqlite_version)
+
+
 def machine() -> str:
     """What it was measured on."""
     cpuinfo = Path("/proc/cpuinfo").read_text()
@@ -40,7 +49,7 @@ def machine() -> str:
     return (
         f"{os.cpu_count()} cores ({found.group(1) if found else platform.machine()}), "
         f"{memory:.0f} GiB, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {git.strip()}, "
+        f"Python {platform.python_version()}, SQLite {library()}, {git.strip()}, "
         f"load average at the end {load}"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import threading
 from typing import Any
@@ -30,7 +31,7 @@ class ReportIn(BaseModel):
 def create_app(path: str) -> FastAPI:
     app = FastAPI()
     lock = threading.Lock()
-    database = sqlite_utils.Database(sqlite_utils.db.sqlite3.connect(path, check_same_thread=False))
+    database = sqlite_utils.Database(sqlite3.connect(path, check_same_thread=False))
 
     @app.post("/results/{machine}")
     def results(machine: str, report: ReportIn) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def create_app(path: str) -> FastAPI:
             for each in report.results
         ]
         with lock:
-            database["result"].upsert_all(rows, pk=("machine", "check_id"))
+            database.table("result").upsert_all(rows, pk=("machine", "check_id"))
         return {"report_id": report.report_id, "accepted": len(rows)}
 
     return app

@@ -69,7 +69,7 @@ def reconcile(remote: Path, clone: Path, database: sqlite_utils.Database) -> int
         else:
             kinds["exception"].append(ExceptionIn.model_validate(document).model_dump())
     for kind, rows in kinds.items():
-        database[kind].upsert_all(rows, pk="id")
+        database.table(kind).upsert_all(rows, pk="id")
         for gone in {row["id"] for row in database[kind].rows} - {row["id"] for row in rows}:
-            database[kind].delete(gone)
+            database.table(kind).delete(gone)
     return sum(map(len, kinds.values()))

@@ -122,7 +122,7 @@ def stats(folder: Path) -> Outcome:
     home = folder / "served"
     stored(home / "data", MACHINES).close()
     counters = folder / "counters.db"
-    table = sqlite_utils.Database(counters)["total"]
+    table = sqlite_utils.Database(counters).table("total")
     table.insert_all({"policy": n, "agents": n, "compliant": n, "score": n} for n in range(1, 5))
     port = free_port()
     command = [sys.executable, "-m", "datasette", "serve", str(counters), "--port", str(port)]

@@ -97,7 +97,7 @@ def under_load(served: Served, fleet: Fleet) -> list[Outcome]:
         )
         return reads, words
 
-    found, words = run(both)  # type: ignore[misc]
+    found, words = run(both)
     outcomes = [
         below(
             f"`GET {path[18:40]}` at {MACHINES:,} machines and {RATE} reports/s, p99",
@@ -119,7 +119,7 @@ def rescoring(served: Served, folder: Path) -> list[Outcome]:
 
     async def watch() -> tuple[list[float], list[str], float]:
         link = await connect(served.port)
-        waits, revisions = [], []
+        waits, revisions = list[float](), list[str]()
         started = time.perf_counter()
         changed = 0.0
         while time.perf_counter() - started < 120:
@@ -141,7 +141,7 @@ def rescoring(served: Served, folder: Path) -> list[Outcome]:
         link.close()
         return waits, revisions, changed
 
-    waits, revisions, changed = run(watch)  # type: ignore[misc]
+    waits, revisions, changed = run(watch)
     name = f"longest wait of any request while a commit re-scores {MACHINES:,} machines"
     if len(revisions) < 2:
         raise RuntimeError("the commit was not put in force")

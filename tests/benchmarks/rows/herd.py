@@ -22,7 +22,7 @@ PATIENCE = 600.0
 
 async def herd(port: int, posts: list[bytes]) -> tuple[Tally, list[float]]:
     """Everybody sends at once, and again when told to, until all are taken."""
-    tally, done = Tally(), []
+    tally, done = Tally(), list[float]()
     gate = asyncio.Semaphore(LINKS)
     started = time.perf_counter()
 
@@ -61,7 +61,7 @@ def rows() -> list[Outcome]:
                 request("POST", PATH, Speaker(n, digests).body(), token(n)) for n in range(MACHINES)
             ]
             before = served.memory()
-            tally, done = run(lambda: herd(served.port, posts))  # type: ignore[misc]
+            tally, done = run(lambda: herd(served.port, posts))
             after = served.memory()
         store = open_store(folder / "data")
         with store.read() as reading:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.benchmarks.measure import GITWARD, PYTHON, Outcome, at_most, interleave, process, timed
 from tests.benchmarks.repository import mixed_repository, write
 from tests.benchmarks.server import scratch
@@ -11,7 +13,7 @@ def rows() -> list[Outcome]:
     nothing = timed(lambda: process(PYTHON, "-c", "pass"))
     outcomes = []
     for flag in ("--help", "--version"):
-        theirs, ours = interleave(11, nothing, timed(lambda flag=flag: process(*GITWARD, flag)))
+        theirs, ours = interleave(11, nothing, timed(partial(process, *GITWARD, flag)))
         outcomes.append(at_most(f"`{flag}`", "`python -c pass`", theirs, ours, 2.5))
     with scratch() as folder:
         write(folder, mixed_repository(20))
