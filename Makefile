@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check lint bench lock clean
+.PHONY: run test check lint bench plots lock clean
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,8 +33,16 @@ check: $(VENV)/.dev
 	# As of the commit, so that an exception that ends does not break an old checkout.
 	$(BIN)/gitward validate . --as-of "$$(git log -1 --format=%cI)"
 
-bench: $(VENV)/.dev
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
+	@echo "Installing what the benchmarks measure against (once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks $(if $(ROW),--row $(ROW))
+
+plots: $(VENV)/.dev
+	@$(BIN)/python -m tests.benchmarks.plots
 
 # Needs uv on the PATH. The lock files carry hashes and no index address.
 lock:
@@ -42,6 +50,8 @@ lock:
 		--extra agent pyproject.toml build.in -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--extra agent --group dev pyproject.toml build.in -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+		--constraint requirements-dev.lock --group bench -o requirements-bench.lock
 
 clean:
 	rm -rf $(VENV) .gitward

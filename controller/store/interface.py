@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from controller.model.configuration import Configuration, Place
@@ -636,6 +636,13 @@ class Writing(Reading, Protocol):
 
     def continue_rescoring(self, as_of: datetime) -> bool:
         """Take one more chunk of a fleet-wide change; false when nothing is left to do."""
+        ...
+
+    def compact(self, as_of: datetime, keep: timedelta) -> bool:
+        """Delete history older than ``keep``, for a portion of the machines; false when all are done.
+
+        Once a day (UTC) every machine's turn comes. What is in force is never touched.
+        """
         ...
 
     # machines

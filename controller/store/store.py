@@ -17,6 +17,7 @@ from controller.store.machines_write import MachinesWriting
 from controller.store.objects_write import ObjectsWriting
 from controller.store.outbox import OutboxReading, OutboxWriting
 from controller.store.reports import ReportsWriting
+from controller.store.retention import RetentionWriting
 from controller.store.sources import SourcesReading
 from controller.store.sqlite.driver import SqliteDriver
 from controller.store.verification import VerificationReading
@@ -42,6 +43,7 @@ class SqlWriting(
     CredentialsWriting,
     DeliveriesWriting,
     OutboxWriting,
+    RetentionWriting,
 ):
     """One transaction."""
 
