@@ -745,6 +745,10 @@ class Store(Protocol):
         """What the database finds wrong with its own files; empty when nothing."""
         ...
 
+    def change(self) -> int:
+        """As ``Reading.change``, without opening a snapshot."""
+        ...
+
     def ping(self) -> None:
         """Raise StoreError when the store cannot be read."""
         ...

@@ -75,9 +75,12 @@ class SqlStore:
     def integrity(self) -> list[str]:
         return self._driver.integrity()
 
+    def change(self) -> int:
+        row = self._driver.glance("SELECT value FROM counter WHERE name = 'change'")
+        return int(row[0]) if row else 0
+
     def ping(self) -> None:
-        with self.read() as reading:
-            reading.change()
+        self.change()
 
     def close(self) -> None:
         self._driver.close()

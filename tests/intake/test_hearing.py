@@ -41,7 +41,7 @@ def body(results: list[dict[str, Any]], at: int = 0, **fields: Any) -> bytes:
 
 
 def heard(hearing: Hearing, data: bytes) -> None:
-    report, said = hearing.read(MACHINE, data)
+    _, said = hearing.read(MACHINE, data)
     assert said is not None
     hearing.accepted(MACHINE, said)
 
@@ -72,7 +72,7 @@ def test_what_the_store_did_not_take_is_not_remembered() -> None:
 def test_memory_is_bounded_and_the_longest_unheard_is_forgotten() -> None:
     hearing = Hearing(most=len(CHECKS))
     heard(hearing, body([result(id_) for id_ in CHECKS]))
-    report, said = hearing.read("another", body([result(id_) for id_ in CHECKS]))
+    _, said = hearing.read("another", body([result(id_) for id_ in CHECKS]))
     assert said is not None
     hearing.accepted("another", said)
 
