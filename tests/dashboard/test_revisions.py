@@ -40,10 +40,7 @@ def test_every_page_says_what_git_waits_for_and_where(
 @pytest.mark.parametrize("role", ["viewer", "technician", "manager"])
 def test_only_an_administrator_confirms(held: tuple[Seeded, str], role: str) -> None:
     made, site = held
-    form = {"action": "confirm", "digest": _digest(made)}
-    answer = httpx.post(
-        f"{site}/revisions", data=form, headers=SAME, cookies={"gitward": made.tokens[role]}, trust_env=False
-    )  # fmt: skip
+    answer = _confirm(site, made.tokens[role], _digest(made))
 
     assert answer.status_code == 403
     assert _digest(made)
@@ -51,10 +48,7 @@ def test_only_an_administrator_confirms(held: tuple[Seeded, str], role: str) -> 
 
 def test_another_digest_confirms_nothing(held: tuple[Seeded, str]) -> None:
     made, site = held
-    form = {"action": "confirm", "digest": "0" * 64}
-    answer = httpx.post(
-        f"{site}/revisions", data=form, headers=SAME, cookies={"gitward": made.tokens["admin"]}, trust_env=False
-    )  # fmt: skip
+    answer = _confirm(site, made.tokens["admin"], "0" * 64)
 
     assert answer.status_code == 409
 
@@ -74,6 +68,12 @@ def test_a_confirmed_plan_is_released_and_applies_with_the_next_pass(
     assert confirmed.actor == "admin@example.com"
     assert page.reload()
     assert page.locator(".banner").count() == 0
+
+
+def _confirm(site: str, token: str, digest: str) -> httpx.Response:
+    form = {"action": "confirm", "digest": digest}
+    with httpx.Client(cookies={"gitward": token}, headers=SAME, trust_env=False) as client:
+        return client.post(f"{site}/revisions", data=form)
 
 
 def _digest(made: Seeded) -> str:

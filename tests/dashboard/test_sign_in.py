@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from controller.dashboard.one_time import OneTimeCodes
+from controller.model.terms import ROLES
 from controller.store.interface import Store
 from tests.builders import NOW, add_key, enroll, sha
 from tests.dashboard.serving import serving
@@ -29,8 +30,9 @@ class Clock:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     made = store_of(tmp_path_factory.mktemp("sign-in"), 2)
     with made.write() as writing:
-        for role in ("viewer", "manager"):
-            writing.add_token(role, role, role, sha(f"{role}-token"), actor="tests", as_of=NOW, expires_at=None)  # type: ignore[arg-type] # fmt: skip
+        for role in ROLES[:3]:
+            name, hash_ = str(role), sha(f"{role}-token")
+            writing.add_token(name, name, role, hash_, actor="x", as_of=NOW, expires_at=None)
     yield made
     made.close()
 
