@@ -116,3 +116,21 @@ def test_a_commits_effect_is_the_difference_of_the_averages_around_it(
     assert f"{abs(effect):.2f}" in page.text
     assert "exception/sudo-log-in-journal" in page.text
     assert effect_of(replace(move, after=None)) is None
+
+
+def test_an_administrator_suspends_with_a_reason_and_resumes(
+    fleet: Seeded, site: str, visit: Visits
+) -> None:
+    page = visit(site, fleet.tokens["admin"]).open("/revisions")
+    page.get_by_text("Suspend reconciling").click()
+    page.get_by_label("Reason").fill("audit week")
+    page.get_by_role("button", name="Suspend", exact=True).click()
+    banner = page.locator(".banner.suspended")
+    assert "audit week" in (banner.text_content() or "")
+    assert "admin@example.com" in (banner.text_content() or "")
+
+    page.get_by_role("button", name="Resume").click()
+
+    banner.wait_for(state="detached")
+    with fleet.store.read() as reading:
+        assert not reading.sources()[0].suspended

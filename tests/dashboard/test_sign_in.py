@@ -259,3 +259,29 @@ def test_every_answer_forbids_foreign_content_frames_and_sniffing(
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+
+
+# -- a machine that waits
+
+
+def test_only_an_administrator_lets_a_waiting_machine_take_part(
+    client: httpx.Client, store: Store
+) -> None:
+    with store.write() as writing:
+        add_key(writing, secret="waiting")
+        machine = enroll(writing, "waiting-token", key="waiting")
+        writing.set_machine_status(machine.uuid, "rejected", actor="tests", as_of=NOW)
+    address, form = f"/machines/{machine.uuid}", {"action": "approve"}
+
+    sign_in(client, "manager-token")
+    assert client.post(address, data=form, headers=SAME).status_code == 403
+    assert "needs the role admin" in client.get(address).text
+    client.cookies.set("gitward", ADMIN)
+    assert client.get(f"{address}/report").status_code == 404
+    assert client.post(address, data=form, headers=SAME).status_code == 303
+
+    with store.read() as reading:
+        found = reading.machine(machine.uuid)
+    assert found is not None
+    assert found.status == "approved"
+    assert client.post(address, data=form, headers=SAME).status_code == 422
