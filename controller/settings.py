@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import UsageError
+from controller.model.operator import DeclaredSource, Target
 
 MIN_POLL: Final = 10
 """Seconds; remotes are not asked more often by the clock alone (gitops.md 1)."""
@@ -23,6 +24,8 @@ class OperatorSettings:
     allow_file_sources: bool = False
     agent_poll: int = 60
     """Seconds after which agents ask for work again."""
+    proposals: bool = False
+    """Whether refused writes may be pushed as branches; the git credential must allow it."""
     user_requests_per_minute: int = 600
     """For each user token."""
     address_requests_per_minute: int = 60
@@ -38,9 +41,6 @@ class OperatorSettings:
 class Settings:
     """How a controller runs."""
 
-    repo: str
-    ref: str
-    path: str
     data: Path
     host: str
     port: int
@@ -52,6 +52,10 @@ class Settings:
     """Whether paths and ``file://`` are accepted as repositories."""
     tls_cert: Path | None
     tls_key: Path | None
+    sources: tuple[DeclaredSource, ...]
+    """One for ``--repo``, or those of ``--sources``."""
+    targets: tuple[Target, ...]
+    """Whom to tell."""
     operator: OperatorSettings
 
     @property
@@ -80,6 +84,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> OperatorSet
     hosts = environment.get("GITWARD_SSH_KNOWN_HOSTS")
     return OperatorSettings(
         allow_file_sources=environment.get("GITWARD_ALLOW_FILE_SOURCES", "").lower() in _TRUE,
+        proposals=environment.get("GITWARD_PROPOSALS", "").lower() in _TRUE,
         agent_poll=_number(environment, "GITWARD_AGENT_POLL", 60, 5, 3600),
         user_requests_per_minute=_number(
             environment, "GITWARD_USER_REQUESTS_PER_MINUTE", 600, 1, 1_000_000
@@ -118,6 +123,27 @@ def check(settings: Settings) -> Settings:
     for flag, file in (("--tls-cert", settings.tls_cert), ("--tls-key", settings.tls_key)):
         if file is not None and not file.is_file():
             raise UsageError(f"{flag}: there is no file {file}")
-    if settings.working_tree and not Path(settings.repo).is_dir():
-        raise UsageError(f"--working-tree needs a folder; {settings.repo!r} is none")
+    if settings.working_tree and not Path(settings.sources[0].repo).is_dir():
+        raise UsageError(f"--working-tree needs a folder; {settings.sources[0].repo!r} is none")
+    for source in settings.sources:
+        _check_source(source)
     return settings
+
+
+def _check_source(source: DeclaredSource) -> None:
+    keys = [source.gpg_keyring, source.allowed_signers, *source.forge_keys.values()]
+    named = [Path(each) for each in keys if each is not None]
+    if source.verify != "none" and not named:
+        raise UsageError(
+            f"source {source.name}: to verify signatures, name whose count: allowed signers, a GPG "
+            "keyring or a forge's key"
+        )
+    if source.verify == "none" and named:
+        raise UsageError(
+            f"source {source.name}: keys are named, but verify is none; set head or range"
+        )
+    for file in (*named, *(Path(each) for each in (source.token_file, source.ssh_key) if each)):
+        if not file.is_file():
+            raise UsageError(f"source {source.name}: there is no file {file}")
+    if source.token_env and source.token_file:
+        raise UsageError(f"source {source.name}: token_env and token_file; remove one")

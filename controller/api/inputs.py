@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from controller.model.documents import AgentUuids, Instant, Name, Slug, Tags
 from controller.model.terms import Platform, Role
+from controller.reconcile.preview import MAX_FILES, MOVERS
 
 JsonObject = Annotated[dict[str, Any], Body()]
 """A document's fields; ``config`` checks them as it checks YAML."""
@@ -17,6 +18,9 @@ ShortText = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f
 """One line without control characters: it ends up in logs and on screens."""
 Hostname = Annotated[ShortText, Field(min_length=1)]
 Reason = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"\S")]
+Revision = Annotated[str, Field(min_length=1, max_length=300)]
+FilePath = Annotated[str, Field(min_length=1, max_length=500)]
+FileText = Annotated[str, Field(max_length=256 * 1024)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
 
 
@@ -83,3 +87,25 @@ class Confirmation(SourceChoice):
     """The digest of the held plan."""
 
     digest: Digest
+
+
+class PlanInput(Input):
+    """What to compare; without a base, with what is in force."""
+
+    base: Revision | None = None
+    head: Revision | None = None
+    files: Annotated[dict[FilePath, FileText | None], Field(max_length=MAX_FILES)] | None = None
+    """Documents' paths to the text they would have; null deletes."""
+    movers: Annotated[int, Field(ge=0, le=1_000_000)] | None = MOVERS
+    """How many machines to name; null names all that change."""
+
+
+class ProposalInput(Input):
+    """A change for people to review."""
+
+    patch: Annotated[str, Field(min_length=1, max_length=512 * 1024)]
+    """A unified diff, such as the 409 of a refused write has in ``patch``."""
+    title: Annotated[
+        str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")
+    ]
+    """The commit's first line."""

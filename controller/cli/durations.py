@@ -31,3 +31,16 @@ def ends_at(text: str) -> datetime:
     if not isinstance(instant, datetime) or instant <= now:
         raise argparse.ArgumentTypeError(f"{text!r} is over already")
     return instant
+
+
+def days(text: str) -> int:
+    """A number of days, ``30`` or ``30d`` or ``4w``; for ``type=`` of an option.
+
+    Raises:
+        ArgumentTypeError: It is none, or more than ten years.
+    """
+    span = re.fullmatch(r"([0-9]{1,4})([dw]?)", text)
+    number = int(span[1]) * (7 if span[2] == "w" else 1) if span else -1
+    if not 0 <= number <= 3650:
+        raise argparse.ArgumentTypeError(f"{text!r}: write days as 30d or weeks as 4w")
+    return number

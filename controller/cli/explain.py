@@ -99,6 +99,8 @@ def _told(check: Check, place: str, policies: list[str]) -> str:
         f"Only where this returns a row:\n{_indented(check.applies_when)}"
         if check.applies_when
         else "",
+        _agents(check),
+        "Frameworks:\n" + _indented(_frameworks(check)) if check.frameworks else "",
         "References:\n" + _indented("\n".join(check.references)) if check.references else "",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -109,6 +111,17 @@ def _how_to_fix(check: Check) -> str:
     if check.remediation.command:
         steps.append(f"$ {check.remediation.command}")
     return "How to fix:\n" + _indented("\n".join(steps)) if steps else ""
+
+
+def _agents(check: Check) -> str:
+    from controller.config.rules.agents import findings
+
+    said = "\n".join(f"{found.code}: {found.message}" for found in findings(check))
+    return f"SlimRMM's agents:\n{_indented(said)}" if said else ""
+
+
+def _frameworks(check: Check) -> str:
+    return "\n".join(f"{name}: {', '.join(ids)}" for name, ids in check.frameworks.items())
 
 
 def _expectation(check: Check) -> str:

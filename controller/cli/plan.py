@@ -1,4 +1,4 @@
-"""``gitward plan``: show what a merge would add, change, move, adopt and delete. Offline."""
+"""``gitward plan``: show what a merge would do, and with ``--server`` what it would do to the fleet."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.cli import exit_codes
 from controller.cli.options import format_option, option
+from controller.cli.plan_gate import gate, gate_options
 from controller.cli.plan_markdown import plan_markdown
 from controller.cli.plan_text import plan_text
+from controller.errors import UsageError
 
 if TYPE_CHECKING:
-    from controller.model.configuration import Configuration
+    from controller.cli.revisions import Side
     from controller.model.problem import Problem
     from controller.source.local import LocalRepository
 
 _MOST_PROBLEMS: Final = 50
-_FORMATS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+RENDERERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "text": plan_text,
-    "json": partial(json.dumps, indent=2),
+    "json": lambda body: json.dumps(body, indent=2),
     "markdown": plan_markdown,
 }
 
@@ -36,7 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser, "--repo", type=Path, default=Path(), metavar="DIR", help="a repository (default: .)"
     )
     option(parser, "--path", default=".", help="the documents' folder, from DIR (default: .)")
-    option(parser, "--base", default="HEAD", metavar="REV", help="what is in force (default: HEAD)")
+    option(
+        parser,
+        "--base",
+        default="HEAD",
+        metavar="REV",
+        help="what is in force; compared from where the head left it (default: HEAD)",
+    )
     option(
         parser,
         "--head",
@@ -44,45 +51,110 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="REV",
         help="what would be; . is the files as they are",
     )
-    format_option(parser, *_FORMATS)
+    option(
+        parser,
+        "--server",
+        metavar="URL",
+        help="a controller that says what it does to its machines' scores; without a token the plan "
+        "comes without that",
+    )
+    option(parser, "--token", metavar="TOKEN", help="a user token for --server")
+    option(
+        parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities for --server"
+    )
+    option(parser, "--movers", type=_count, default=100, metavar="N", help="machines to name")
+    option(parser, "--all", action="store_true", help="name every machine that changes")
+    gate_options(parser)
+    format_option(parser, *RENDERERS)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the plan; 0 no change, 1 changes, 3 the head has problems or cannot be read."""
+    """Print the plan; 0 no change (or the gate passes), 1 changes (or it does not), 3 no answer."""
+    from controller.cli.revisions import changed_files, read_side
     from controller.config.load import is_document
-    from controller.reconcile.review import compare, held_reason, plan_body
     from controller.source.local import LocalRepository
 
     as_of = datetime.now(UTC)
     repository = LocalRepository(options.repo, path=options.path, wanted=is_document)
     with closing(repository):
-        base_name, base, wrong_base = _read(repository, options.base, as_of)
-        head_name, head, wrong_head = _read(repository, options.head, as_of)
-    if wrong_head or wrong_base:
-        _refuse(options.head, wrong_head, "nothing of it would be applied")
-        _refuse(options.base, wrong_base, "it is not in force; name the last good one with --base")
-        return exit_codes.FAILED
-    made = compare(base, head, as_of=as_of)
-    held = held_reason(made, base)
-    body = plan_body(made, base, head, base_revision=base_name, head_revision=head_name, held=held)
-    print(_FORMATS[options.format](body))
-    return exit_codes.PROBLEMS if made else exit_codes.OK
+        fork = repository.merge_base(options.base, options.head)
+        moved_on = fork != repository.resolve(options.base)
+        if moved_on:
+            _say(f"{options.base} has moved on; compared with {fork[:12]}, where the head left it")
+        base = read_side(repository, fork if moved_on else options.base, as_of)
+        head = read_side(repository, options.head, as_of)
+        if head.errors or base.errors:
+            _refuse(options.head, head.errors, "nothing of it would be applied")
+            _refuse(
+                options.base, base.errors, "it is not in force; name the last good one with --base"
+            )
+            return exit_codes.FAILED
+        body = _plan(options, base, head, changed_files(base, head), as_of)
+        body["exceptions"] = _exceptions(repository, body, base, head, as_of)
+    print(RENDERERS[options.format](body))
+    if options.deny_weakening or options.max_newly_noncompliant is not None:
+        return gate(body, options)
+    changes = body["operations"] or body["settings"]
+    return exit_codes.PROBLEMS if changes else exit_codes.OK
 
 
-def _read(
-    repository: LocalRepository, revision: str, as_of: datetime
-) -> tuple[str, Configuration, list[Problem]]:
-    """A revision's name, what it declares, and its problems that do not depend on the time."""
-    from controller.config.builtin import builtin_checks_if_wanted
-    from controller.config.load import SourceFile, assemble, read_file
+def _plan(
+    options: argparse.Namespace,
+    base: Side,
+    head: Side,
+    files: dict[str, str | None],
+    as_of: datetime,
+) -> dict[str, Any]:
+    """The server's own plan where there is one, since it knows what is in force; else ours."""
+    from controller.reconcile.review import compare, held_reason, plan_body
 
-    snapshot = repository.snapshot(revision)
-    texts = repository.read(snapshot)
-    contents = [read_file(SourceFile(file.path, texts[file.blob])) for file in snapshot.files]
-    builtin = builtin_checks_if_wanted(contents)
-    loaded = assemble(contents, as_of=as_of, builtin_checks=builtin)
-    errors = [each for each in loaded.problems if each.level == "error" and not each.clock]
-    return snapshot.revision, loaded.configuration, errors
+    if options.server and files:
+        if options.token:
+            body = _ask(options, files)
+            if not base.revision.endswith(body["base"].rpartition(":")[2]):
+                _say(f"in force is {body['base']}: the plan is against that, not {base.revision}")
+            body["head"] = head.revision
+            return body
+        _say("no token (GITWARD_TOKEN): the plan comes without the fleet's data")
+    made = compare(base.configuration, head.configuration, as_of=as_of)
+    held = held_reason(made, base.configuration)
+    return plan_body(
+        made,
+        base.configuration,
+        head.configuration,
+        base_revision=base.revision,
+        head_revision=head.revision,
+        held=held,
+    )
+
+
+def _ask(options: argparse.Namespace, files: dict[str, str | None]) -> dict[str, Any]:
+    from controller.cli.remote import Remote
+
+    movers = None if options.all else options.movers
+    with Remote(options.server, options.token, options.ca_file) as remote:
+        return remote.plan({"files": files, "movers": movers})
+
+
+def _exceptions(
+    repository: LocalRepository, body: dict[str, Any], base: Side, head: Side, as_of: datetime
+) -> list[dict[str, Any]]:
+    """What git knows of each exception that is added or changed."""
+    from controller.cli.revisions import past_of
+    from controller.reconcile.lineage import lineage, lineage_body
+
+    found: list[dict[str, Any]] = []
+    for operation in body["operations"]:
+        declared = head.configuration.waivers.get(operation["id"])
+        if operation["kind"] != "exception" or operation["op"] == "delete" or declared is None:
+            continue
+        if len(found) == _MOST_PROBLEMS:
+            _say(f"the past of the first {_MOST_PROBLEMS} exceptions is shown")
+            break
+        past = past_of(repository, head, declared, operation["previous_path"])
+        told = lineage(declared.document, past, base.configuration, as_of=as_of)
+        found.append(lineage_body(declared.id, told))
+    return found
 
 
 def _refuse(revision: str, errors: list[Problem], so: str) -> None:
@@ -94,4 +166,14 @@ def _refuse(revision: str, errors: list[Problem], so: str) -> None:
     more = f" (the first {_MOST_PROBLEMS} are shown)" if len(errors) > _MOST_PROBLEMS else ""
     where = "the files as they are" if revision == "." else revision
     count = f"{len(errors)} problem{'s' if len(errors) > 1 else ''}"
-    print(f"gitward plan: {count} in {where}{more}; {so}", file=sys.stderr)
+    _say(f"{count} in {where}{more}; {so}")
+
+
+def _say(message: str) -> None:
+    print(f"gitward plan: {message}", file=sys.stderr)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise UsageError(f"{text!r} is no number of machines from 0 to 999999")
+    return int(text)

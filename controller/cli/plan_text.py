@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from controller.cli.impact_text import impact_lines
 from controller.cli.table import printable
 
 _SIGNS: Final = {"add": "+", "change": "~", "move": ">", "adopt": "&", "delete": "-"}
@@ -28,6 +29,7 @@ def plan_text(body: dict[str, Any]) -> str:
             f"{body['held']}: the controller will hold this until it is confirmed, or has the trailer "
             f"'Gitward-Allow-Delete: {body['counts']['delete']}'"
         )
+    lines += impact_lines(body)
     return "\n".join(map(printable, lines))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 
@@ -17,6 +18,9 @@ from controller.errors import NotFoundError, RemoteRefusedError, UsageError
 
 _SECONDS: Final = 30.0
 _PER_PAGE: Final = 100
+_ATTEMPTS: Final = 15
+_PLAN: Final = "/api/v1/gitops/plan"
+_PLAN_SECONDS: Final = 120.0
 
 
 class Remote:
@@ -65,8 +69,46 @@ class Remote:
     def resume(self, source: str | None) -> Body:
         return self._call("POST", "/api/v1/gitops/resume", _chosen(source))
 
+    def plan(self, body: Body) -> Body:
+        """Plan against the live fleet; a controller that is busy is asked again for a while."""
+        for attempt in count(1):
+            try:
+                found = self._call("POST", _PLAN, body, seconds=_PLAN_SECONDS)
+            except RemoteRefusedError as error:
+                if error.status in {404, 405} and "no such page" in str(error):
+                    raise RemoteRefusedError(
+                        f"{self._server} is older than this command: it makes no plans; update it, "
+                        "or leave --server out",
+                        error.status,
+                    ) from error
+                if error.status != 503 or attempt == _ATTEMPTS:
+                    raise
+                time.sleep(2)
+            else:
+                return _a_plan(self._server, found)
+        raise AssertionError("counting never ends")
+
     def entries(self, what: str) -> list[Body]:
         return self._pages(LISTS[what])
+
+    def newest(self, what: str, count: int) -> list[Body]:
+        path, _, filters = LISTS[what].partition("?")
+        query = {"per_page": str(min(count, _PER_PAGE))} | dict(parse_qsl(filters))
+        items: list[Body] = []
+        page = 0
+        while len(items) < count:
+            page += 1
+            answer = self._call("GET", path, query={**query, "page": str(page)})
+            items += answer["items"]
+            if page >= answer["pages"]:
+                break
+        return items[:count]
+
+    def trace(self, object: str) -> Body:
+        return self._call("GET", "/api/v1/gitops/trace", query={"object": object})
+
+    def retry(self, number: int) -> None:
+        self._call("POST", f"/api/v1/gitops/notifications/{number}/retry")
 
     def score(self, machine: str) -> Body:
         found = [
@@ -78,6 +120,15 @@ class Remote:
             many = f"{len(found)} machines are called {machine!r}; name one by its uuid"
             raise NotFoundError(many if found else f"no machine {machine!r}")
         return self._call("GET", f"/api/v1/compliance/score/agent/{quote(found[0])}")
+
+    def forecast(self, days: int) -> Body:
+        query = {"days": str(days)}
+        return self._call("GET", "/api/v1/compliance/forecast", query=query, seconds=_PLAN_SECONDS)
+
+    def findings(self, expiring_days: int) -> Body:
+        query = {"expiring_days": str(expiring_days)}
+        path = "/api/v1/compliance/exception-findings"
+        return self._call("GET", path, query=query, seconds=_PLAN_SECONDS)
 
     def create_token(self, name: str, role: str, expires_at: datetime | None) -> str:
         body = {"name": name, "role": role, "expires_at": _time(expires_at)}
@@ -109,15 +160,33 @@ class Remote:
         body: Body | None = None,
         *,
         query: dict[str, str] | None = None,
+        seconds: float = _SECONDS,
     ) -> Body:
         try:
-            answer = self._client.request(method, path, json=body, params=query)
+            answer = self._client.request(method, path, json=body, params=query, timeout=seconds)
         except httpx.HTTPError as error:
             raise RemoteRefusedError(f"cannot reach {self._server}: {error}") from error
         if answer.is_success:
-            found: Body = answer.json() if answer.content else {}
-            return found
+            return _object(self._server, answer)
         raise _refusal(self._server, answer)
+
+
+def _a_plan(server: str, found: Body) -> Body:
+    if not isinstance(found.get("impact"), dict) or "settings_effect" not in found:
+        raise RemoteRefusedError(
+            f"{server} answered with something that is no plan; is it as new as this command?"
+        )
+    return found
+
+
+def _object(server: str, answer: httpx.Response) -> Body:
+    try:
+        found = answer.json() if answer.content else {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RemoteRefusedError(f"{server} did not answer with JSON; is it a controller?")
+    return found
 
 
 def _refusal(server: str, answer: httpx.Response) -> RemoteRefusedError:
@@ -134,12 +203,13 @@ def _checked(server: str) -> str:
     host = parts.hostname or ""
     if parts.scheme not in {"http", "https"} or not host:
         raise UsageError(f"{server!r} is no address; give https://HOST[:PORT]")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"{server} would send the token readable to all on the way; use https://")
     return server.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its name alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

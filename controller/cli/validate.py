@@ -5,39 +5,16 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 from controller.cli import exit_codes
 from controller.cli.options import format_option, option
+from controller.cli.reports.outcome import Outcome
 from controller.errors import UsageError
-from controller.model.problem import Problem
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run found, for a renderer."""
-
-    root: str
-    problems: Sequence[Problem]
-    files: int
-    documents: int
-    strict: bool
-
-    @property
-    def errors(self) -> int:
-        return sum(self.counts(problem) for problem in self.problems)
-
-    @property
-    def ok(self) -> bool:
-        return not self.errors
-
-    def counts(self, problem: Problem) -> bool:
-        """Whether the problem makes the run fail."""
-        return self.strict or problem.level == "error"
 
 
 def _text(outcome: Outcome) -> str:
@@ -62,7 +39,21 @@ def _json(outcome: Outcome) -> str:
     )
 
 
-RENDERERS: Final[dict[str, Callable[[Outcome], str]]] = {"text": _text, "json": _json}
+def _report(name: str) -> Callable[[Outcome], str]:
+    """A renderer of ``reports``, imported when it is used: most runs print text."""
+
+    def render(outcome: Outcome) -> str:
+        rendered: str = import_module(f"controller.cli.reports.{name}").render(outcome)
+        return rendered
+
+    return render
+
+
+RENDERERS: Final[dict[str, Callable[[Outcome], str]]] = {
+    "text": _text,
+    "json": _json,
+    **{name: _report(name) for name in ("sarif", "github", "gitlab", "junit")},
+}
 """Format to its renderer, which returns what goes to standard output."""
 
 
@@ -85,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
     outcome = check(Path(options.path), strict=options.strict, as_of=read_time(options.as_of))
     rendered = RENDERERS[options.format](outcome)
     if rendered:
-        print(rendered)
+        # A file's name may hold bytes that no encoding can print.
+        print(rendered.encode("utf-8", "replace").decode())
     print(_summary(outcome), file=sys.stderr)
     return exit_codes.OK if outcome.ok and outcome.documents else exit_codes.PROBLEMS
 

@@ -242,10 +242,13 @@ class _Reader:
                 self.problems.append(located(finding, self.path, node, prefix))
             return
         document = self._build(Check, node, node.value, prefix)
-        if document is None:
-            self._claim("check", node, node.value)
-        else:
+        if document is not None:
             self._keep(document, node, prefix, check_rules.findings, self.checks)
+            return
+        self._claim("check", node, node.value)
+        # A misspelt severity should not hide a wrong column until the next run.
+        for finding in _rest(node.value) if self.refused < MOST_FINDINGS else ():
+            self.problems.append(located(finding, self.path, node, prefix))
 
     def _build(
         self, model: type[D], node: Node, raw: Mapping[str, object], prefix: Path = ()
@@ -300,6 +303,18 @@ class _Reader:
         self.claims += [Claim(kind, name, 0, 0) for name in dict.fromkeys(ids) if name not in seen]
 
 
+def _rest(raw: Mapping[str, object]) -> Iterator[Finding]:
+    """What is wrong with a broken check besides its shape: as if the broken fields were right."""
+    broken = {finding.field[0] for finding in build(Check, raw)[1] if finding.field}
+    if broken & _JUDGED_TOGETHER:
+        return
+    sound = {name: value for name, value in raw.items() if name not in broken}
+    document, _ = build(Check, _ANY_FIELDS | sound)
+    if document is not None:
+        found = check_rules.findings(document)
+        yield from (each for each in found if each.field[0] not in broken)
+
+
 def _already_told(node: Node, finding: Finding) -> bool:
     """Whether the value, or something around it, was refused while reading."""
     for step in finding.field:
@@ -322,3 +337,8 @@ _ANY_CHECK: Final = Check(
     description="any",
     query="any",
 )
+_ANY_FIELDS: Final = _ANY_CHECK.model_dump(exclude_defaults=True)
+_JUDGED_TOGETHER: Final = frozenset(
+    {"query", "applies_when", "platforms", "check_type", "comparison_operator", "expected_result"}
+)
+"""With one of these broken, nothing can be said of the others."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from controller.model.configuration import Configuration
-from controller.model.documents import Check, Policy, Waiver
+from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.plan import Operation
 from controller.model.terms import SEVERITIES, ScheduleType, Severity
 from controller.scoring.selection import select
@@ -63,6 +63,22 @@ def effect(operation: Operation, base: Configuration, head: Configuration) -> Ef
             return _presence(operation, before, ("weakens", "strengthens"))
         case _:
             return _presence(operation, after, ("strengthens", "weakens"))
+
+
+def settings_effect(before: RepositorySettings, after: RepositorySettings) -> Effect:
+    """The effect of a change of ``gitward.yaml``: what it demands of exceptions, and what it guards."""
+    direction = Direction()
+    old, new = before.exceptions, after.exceptions
+    direction.more(old.require_expiry, new.require_expiry)
+    direction.more(-old.max_days, -new.max_days)
+    direction.more(old.require_owner, new.require_owner)
+    direction.more(old.require_ticket, new.require_ticket)
+    direction.more(before.builtin_checks, after.builtin_checks)
+    direction.more(before.api_writes == "deny", after.api_writes == "deny")
+    direction.more(before.api_exceptions == "deny", after.api_exceptions == "deny")
+    direction.more(-before.prune.max_percent, -after.prune.max_percent)
+    direction.more(-before.prune.max_count, -after.prune.max_count)
+    return direction.effect()
 
 
 def _presence(operation: Operation, document: object, effects: tuple[Effect, Effect]) -> Effect:

@@ -9,7 +9,7 @@ from controller.model.configuration import Configuration
 from controller.model.managed import GitOrigin, Managed
 from controller.model.plan import FieldChange, Operation, Plan
 from controller.model.terms import KINDS, Kind
-from controller.reconcile.effects import effect
+from controller.reconcile.effects import effect, settings_effect
 from controller.reconcile.guards import declared_counts, prune_blocked
 from controller.reconcile.plan import plan
 
@@ -66,6 +66,7 @@ def plan_body(
         "held": held,
         "operations": [_operation(each, base, head) for each in made.operations],
         "settings": [_field(change) for change in made.settings],
+        "settings_effect": settings_effect(base.settings, head.settings),
         "impact": impact,
     }
 
@@ -83,6 +84,7 @@ def _operation(each: Operation, base: Configuration, head: Configuration) -> dic
         "protected": each.protected,
         "expired": each.expired,
         "hint": each.hint,
+        "fleet": None,
     }
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-_NUMBER_PREFIX: Final = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+))")
+# An exponent counts: osquery prints large real numbers as 1.5e+09.
+_NUMBER_PREFIX: Final = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3}(?!\d))?)")
 _COMPARE: Final[dict[str, Callable[[Decimal, Decimal], bool]]] = {
     "gte": op.ge,
     "lte": op.le,
@@ -64,7 +65,7 @@ def judge(
 
 
 def number_prefix(text: str) -> Decimal | None:
-    """The number a text begins with ("14 days" is 14), or none."""
+    """The number a text begins with ("14 days" is 14, "1.5e+09" is 1500000000), or none."""
     found = _NUMBER_PREFIX.match(text[:64])
     return Decimal(found.group(1)) if found else None
 

@@ -8,7 +8,7 @@ machines of the same platform, policies and exceptions share it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -20,7 +20,7 @@ from controller.model.managed import Managed
 from controller.model.posture import Posture
 from controller.model.terms import PLATFORMS, SEVERITIES, Platform, RiskLevel, Severity
 from controller.scoring.score import Score, Tally, Target, all_compliant, meets, score, tally
-from controller.scoring.selection import select
+from controller.scoring.selection import Selection
 from controller.scoring.waivers import Ended, active, starts_at
 
 
@@ -92,29 +92,16 @@ class Rulebook:
         self.positions = positions
         self.settings = settings
         self.ended = ended
-        self.selected: dict[str, tuple[str, ...]] = {
-            policy_id: select(policy.document, self._base(policy))
-            for policy_id, policy in policies.items()
-        }
+        self.selected: Mapping[str, tuple[str, ...]] = _Selected(policies, checks, settings)
         self.fits: dict[Platform, int] = {
             platform: self._bits(
                 id_ for id_, check in checks.items() if platform in check.document.platforms
             )
             for platform in PLATFORMS
         }
-        self._masks = {id_: self._policy_masks(policy.document) for id_, policy in policies.items()}
+        self._masks: dict[str, _PolicyMasks] = {}
         self._matching: dict[tuple[Platform, tuple[str, ...]], tuple[str, ...]] = {}
-        self._waiver_bits = {
-            id_: self._bits(check for check in waiver.document.checks if check in checks)
-            for id_, waiver in waivers.items()
-        }
-
-    def _base(self, policy: Managed[Policy]) -> list[Check]:
-        """The checks a policy may select from: seeding never changes a git policy (documents.md)."""
-        if policy.managed_by != "git":
-            return [check.document for check in self.checks.values()]
-        allowed = {"git", "builtin"} if self.settings.builtin_checks else {"git"}
-        return [c.document for c in self.checks.values() if c.managed_by in allowed]
+        self._waiver_bits: dict[str, int] = {}
 
     def _bits(self, check_ids: Iterable[str]) -> int:
         bits = 0
@@ -127,7 +114,14 @@ class Rulebook:
         overrides = self.policies[policy_id].document.severity_overrides
         return overrides.get(check_id) or self.checks[check_id].document.severity
 
-    def _policy_masks(self, policy: Policy) -> _PolicyMasks:
+    def _policy_masks(self, policy_id: str) -> _PolicyMasks:
+        """Compiled when a machine first needs it: most of many policies match few machines."""
+        found = self._masks.get(policy_id)
+        if found is None:
+            found = self._masks[policy_id] = self._compile(self.policies[policy_id].document)
+        return found
+
+    def _compile(self, policy: Policy) -> _PolicyMasks:
         by_severity = dict.fromkeys(SEVERITIES, 0)
         for check_id in self.selected[policy.id]:
             by_severity[self.severity(policy.id, check_id)] |= 1 << self.positions[check_id]
@@ -185,7 +179,7 @@ class Rulebook:
 
     def target(self, policy_id: str, os: Platform, exempted: int) -> Target:
         """One policy's masks for one platform, with these positions exempted."""
-        masks = self._masks[policy_id]
+        masks = self._policy_masks(policy_id)
         keep = self.fits[os] & ~exempted
         critical, high, medium, low = masks.severities
         counted = masks.selected & keep
@@ -200,14 +194,57 @@ class Rulebook:
             threshold=masks.threshold,
         )
 
+    def _exempted(self, waiver_id: str) -> int:
+        found = self._waiver_bits.get(waiver_id)
+        if found is None:
+            checks = self.waivers[waiver_id].document.checks
+            found = self._bits(id_ for id_ in checks if id_ in self.checks)
+            self._waiver_bits[waiver_id] = found
+        return found
+
     def waived(self, waiver_ids: tuple[str, ...], policy_id: str) -> int:
         """Positions that these exceptions exempt under a policy."""
         bits = 0
         for id_ in waiver_ids:
             document = self.waivers[id_].document
             if document.scope != "policy" or document.policy_id == policy_id:
-                bits |= self._waiver_bits[id_]
+                bits |= self._exempted(id_)
         return bits
+
+
+class _Selected(Mapping[str, tuple[str, ...]]):
+    """Policy id to the checks that it runs, worked out when asked for."""
+
+    def __init__(
+        self,
+        policies: Mapping[str, Managed[Policy]],
+        checks: Mapping[str, Managed[Check]],
+        settings: RepositorySettings,
+    ) -> None:
+        self._policies = policies
+        self._checks = checks
+        self._allowed = {"git", "builtin"} if settings.builtin_checks else {"git"}
+
+    def __getitem__(self, policy_id: str) -> tuple[str, ...]:
+        policy = self._policies[policy_id]
+        base = self._of_git if policy.managed_by == "git" else self._of_all
+        return base.select(policy.document)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policies)
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    @cached_property
+    def _of_git(self) -> Selection:
+        """For git policies: seeding never changes what they run (documents.md)."""
+        checks = self._checks.values()
+        return Selection(each.document for each in checks if each.managed_by in self._allowed)
+
+    @cached_property
+    def _of_all(self) -> Selection:
+        return Selection(each.document for each in self._checks.values())
 
 
 def _applies(policy: Policy, os: Platform, tags: frozenset[str]) -> bool:

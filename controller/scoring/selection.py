@@ -57,3 +57,37 @@ def selects(policy: Policy, check: Check) -> bool:
 def select(policy: Policy, checks: Iterable[Check]) -> tuple[str, ...]:
     """The ids of those of the base set that the policy runs, sorted."""
     return tuple(sorted(check.id for check in checks if selects(policy, check)))
+
+
+class Selection:
+    """A base set of checks, indexed so that thousands of policies can select from it."""
+
+    def __init__(self, checks: Iterable[Check]) -> None:
+        self._checks = sorted(checks, key=lambda check: check.id)
+        self._fitting: dict[tuple[str, str], dict[str, None]] = {}
+        self._selected: dict[tuple[object, ...], tuple[str, ...]] = {}
+
+    def select(self, policy: Policy) -> tuple[str, ...]:
+        """The ids of those of the base set that the policy runs, sorted."""
+        key = (policy.cis_level, policy.target_os, policy.include_checks, policy.exclude_checks)
+        found = self._selected.get(key)
+        if found is None:
+            found = self._selected[key] = tuple(
+                id_ for id_ in self._candidates(policy) if picks(policy, id_)
+            )
+        return found
+
+    def _candidates(self, policy: Policy) -> Iterable[str]:
+        """What fits; where the policy names its checks one by one, only those."""
+        fitting = self._fit(policy)
+        if policy.include_checks and not any(map(is_glob, policy.include_checks)):
+            return sorted(id_ for id_ in set(policy.include_checks) if id_ in fitting)
+        return fitting
+
+    def _fit(self, policy: Policy) -> dict[str, None]:
+        key = (policy.cis_level, policy.target_os)
+        found = self._fitting.get(key)
+        if found is None:
+            ids = (check.id for check in self._checks if fits(policy, check))
+            found = self._fitting[key] = dict.fromkeys(ids)
+        return found

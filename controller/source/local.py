@@ -115,6 +115,25 @@ class LocalRepository:
             return self._files.last_change(snapshot.sha, paths)
         return self._reading(lambda: self._objects.last_change(snapshot.sha, paths))
 
+    def commits_of(self, sha: str, path: str, most: int) -> tuple[Commit, ...]:
+        """The newest commits that changed one path below the root, newest first."""
+        return self._reading(lambda: self._objects.commits_of(sha, path, most))
+
+    def merge_base(self, base: str, head: str) -> str:
+        """Where the head's history left the base's; for ``.`` that of the commit checked out.
+
+        Raises:
+            RevisionNotFoundError: No such revision, or they have no history in common.
+        """
+        one, other = self.resolve(base), self.resolve("HEAD" if head == WORKING_TREE else head)
+        found = self._reading(lambda: self._objects.merge_base(one, other))
+        if found is None:
+            raise RevisionNotFoundError(
+                f"{base} and {'HEAD' if head == WORKING_TREE else head} have no common history here; "
+                "in a shallow clone, fetch it all (git fetch --unshallow, or fetch-depth: 0)"
+            )
+        return found
+
     def close(self) -> None:
         """End every git process."""
         self._git.close()

@@ -9,19 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from controller.scoring.absorb import Catalog
+from controller.scoring.carry import Carry
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import to_json
 from controller.store.driver import Session
 from controller.store.interface import InForce
-
-
-@dataclass(frozen=True, slots=True)
-class Carry:
-    """A definition whose expectation changed: its outcome may be judged again from the evidence."""
-
-    check_id: str
-    old: int
-    new: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,16 @@ from pydantic import TypeAdapter
 
 from controller.errors import StoreError
 from controller.model.configuration import Configuration, Declared, Place
-from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
+from controller.model.documents import (
+    AnyDocument,
+    Check,
+    Policy,
+    RepositorySettings,
+    Waiver,
+    strictest,
+)
 from controller.model.managed import GitOrigin, Managed
+from controller.model.posture import definition_digest
 from controller.model.terms import Kind
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import moment_of
@@ -113,7 +121,12 @@ class ObjectsReading(Context):
         )
 
     def _settings(self) -> RepositorySettings:
-        row = self.db.one("SELECT settings FROM source ORDER BY name LIMIT 1")
+        """For writes through the API: what all sources together demand."""
+        rows = self.db.all("SELECT settings FROM source ORDER BY name")
+        return strictest(RepositorySettings.model_validate_json(row[0]) for row in rows)
+
+    def settings_of(self, source: str) -> RepositorySettings:
+        row = self.db.one("SELECT settings FROM source WHERE name = ?", (source,))
         return RepositorySettings.model_validate_json(row[0]) if row else RepositorySettings()
 
     def moment(self, as_of: datetime) -> Moment:
@@ -154,6 +167,17 @@ class ObjectsReading(Context):
         rows = self.db.all("SELECT id, created_at FROM object WHERE kind = 'exception'")
         return {id_: moment_of(created_at) for id_, created_at in rows}
 
+    def known_position(self, check: Check) -> int | None:
+        row = self.db.one(
+            "SELECT position FROM definition WHERE check_id = ? AND digest = ?",
+            (check.id, definition_digest(check)),
+        )
+        return None if row is None else int(row[0])
+
+    def next_position(self) -> int:
+        row = self.db.one("SELECT coalesce(max(position), -1) + 1 FROM definition")
+        return int(row[0]) if row else 0
+
     def declared(self, source: str) -> Configuration:
         in_force = self.in_force()
         manager = f"git:{source}"
@@ -169,7 +193,7 @@ class ObjectsReading(Context):
             policies=mine(in_force.policies),
             checks=mine(in_force.checks),
             waivers=mine(in_force.waivers),
-            settings=in_force.settings,
+            settings=self.settings_of(source),
         )
 
     def policy_numbers(self) -> dict[str, int]:

@@ -15,10 +15,10 @@ from controller.model.plan import Operation, Plan
 from controller.model.posture import definition_digest
 from controller.model.source import Commit, RevisionRecord
 from controller.model.terms import Kind
+from controller.scoring.carry import Carry, same_facts
 from controller.scoring.rulebook import Moment
 from controller.store.audit import AuditWriting
 from controller.store.columns import instant, to_json
-from controller.store.context import Carry
 from controller.store.expiry import ExpiryWriting
 from controller.store.interface import Cause
 from controller.store.sources import SourcesWriting
@@ -43,6 +43,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         self.pass_instant(as_of)
         before = self.judged_moment()
         in_force = self.in_force()
+        own = self.settings_of(source)
         manager = f"git:{source}"
         carry: list[Carry] = []
         for operation in plan.operations:
@@ -68,7 +69,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         cause = Cause("commit", record.revision, record.subject[:200])
         judged = self.judged()
         self.save_judged(replace(judged, revision=record.revision))
-        settings_changed = settings != in_force.settings
+        settings_changed = settings != own
         if plan or settings_changed:
             touched = [op.document for op in plan.operations if op.document is not None]
             buried = [
@@ -92,7 +93,21 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                 f"{operation.kind}/{operation.id}",
                 as_of,
                 revision=record.revision,
-                detail={"path": operation.place.path, "line": operation.place.line},
+                detail={
+                    "path": operation.place.path,
+                    "line": operation.place.line,
+                    **_provenance(provenance.get(operation.place.path), record),
+                },
+            )
+        if settings_changed:
+            detail = {"before": own.model_dump(mode="json")}
+            self.add_audit(
+                manager,
+                "settings",
+                f"source/{source}",
+                as_of,
+                revision=record.revision,
+                detail=detail,
             )
         return epoch
 
@@ -153,30 +168,21 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
 
     def _position(self, check: Check) -> tuple[int, list[Carry]]:
         """A definition's bit position, new ones at the end."""
-        digest = definition_digest(check)
-        found = self.db.one(
-            "SELECT position FROM definition WHERE check_id = ? AND digest = ?", (check.id, digest)
-        )
-        if found is None:
-            top = self.db.one("SELECT coalesce(max(position), -1) + 1 FROM definition")
-            position = int(top[0]) if top else 0
+        known = self.known_position(check)
+        if known is None:
+            position = self.next_position()
             self.db.run(
                 "INSERT INTO definition (position, check_id, digest) VALUES (?, ?, ?)",
-                (position, check.id, digest),
+                (position, check.id, definition_digest(check)),
             )
         else:
-            position = int(found[0])
+            position = known
         stored = self.in_force().checks.get(check.id)
         if stored is None:
             return position, []
         old = self.in_force().rulebook.positions[check.id]
-        was = stored.document
-        same_facts = (was.check_type, was.query, was.applies_when) == (
-            check.check_type,
-            check.query,
-            check.applies_when,
-        )
-        return position, [Carry(check.id, old, position)] if same_facts and old != position else []
+        carried = same_facts(stored.document, check) and old != position
+        return position, [Carry(check.id, old, position)] if carried else []
 
     def _bury(self, kind: Kind, id_: str, as_of: datetime) -> None:
         self.db.run(
@@ -195,6 +201,8 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             if managed.managed_by == "api" and wanted.get(document.name, id_) != id_:
                 renamed = document.model_copy(update={"name": f"{document.name[:193]} (API)"})
                 self._store(renamed, managed.manager, None, as_of)
+                detail = {"before": document.name, "after": renamed.name}
+                self.add_audit("gitward", "rename", f"policy/{id_}", as_of, detail=detail)
 
     def _update_places(
         self,
@@ -412,6 +420,19 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             self.in_force().generation, self.in_force().rulebook, after.active
         )
         self.rejudge(before, after, cause, as_of, numbers=numbers, carry=carry)
+
+
+def _provenance(commit: Commit | None, record: RevisionRecord) -> dict[str, object]:
+    """Who last changed a file, for the trail; of a revision whose history is too long, its own author."""
+    if commit is None:
+        return {"commit": record.sha, "author": record.author, "subject": record.subject[:200]}
+    return {
+        "commit": commit.sha,
+        "author": commit.author,
+        "email": commit.email,
+        "subject": commit.subject[:200],
+        "committed_at": commit.committed_at.isoformat(),
+    }
 
 
 def _body(document: AnyDocument) -> str:

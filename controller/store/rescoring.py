@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from controller.model.posture import Posture
-from controller.scoring.judge import judge
+from controller.scoring.carry import Carry, carry_over, concerned
 from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
 from controller.scoring.rulebook import Moment, Profile, Standing, standings
 from controller.store.columns import (
@@ -27,7 +27,7 @@ from controller.store.columns import (
     standing_columns,
     unpack_times,
 )
-from controller.store.context import Carry, Judged
+from controller.store.context import Judged
 from controller.store.evidence import unpack
 from controller.store.interface import Cause
 from controller.store.movements import TOTAL_COLUMNS, Movements
@@ -222,35 +222,20 @@ class Rescoring(Movements):
 
     def _carry_over(self, subject: Subject, carry: Sequence[Carry], as_of: datetime) -> Posture:
         """Judge changed definitions again from the evidence; the posture that results."""
-        concerned = [each for each in carry if subject.posture.reported >> each.old & 1]
-        if not concerned:
+        told = concerned(subject.posture, carry)
+        if not told:
             return subject.posture
         row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (subject.number,))
         evidence = unpack(row[0]) if row else {}
         times_row = self.db.one("SELECT times FROM posture WHERE machine = ?", (subject.number,))
         times = unpack_times(times_row[0]) if times_row else {}
         seconds = int(as_of.timestamp())
-        passed, failed, errored, not_applicable = subject.posture
-        for each in concerned:
-            outcome: str = subject.posture.outcome(each.old)
-            if outcome in {"passed", "failed"}:
-                found = evidence.get(each.check_id)
-                if found is None or found.rows is None:
-                    continue
-                check = self.in_force().checks[each.check_id].document
-                outcome = judge(
-                    check.comparison_operator, check.expected_result, found.rows
-                ).outcome
-            bit = 1 << each.new
-            passed = passed & ~bit | (bit if outcome == "passed" else 0)
-            failed = failed & ~bit | (bit if outcome == "failed" else 0)
-            errored = errored & ~bit | (bit if outcome == "error" else 0)
-            not_applicable = not_applicable & ~bit | (bit if outcome == "not_applicable" else 0)
+        posture, decided = carry_over(subject.posture, told, self.in_force().checks, evidence)
+        for each, outcome in decided:
             old_times = times.get(each.old, Times(seconds, 0))
             same = outcome == subject.posture.outcome(each.old)
             first = old_times.first_failed or (seconds if outcome == "failed" else 0)
             times[each.new] = Times(old_times.since if same else seconds, first)
-        posture = Posture(passed, failed, errored, not_applicable)
         self.save_posture(subject.number, posture, times)
         return posture
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
@@ -21,12 +22,15 @@ from controller.api.app import create_app
 from controller.api.services import Limits, Services
 from controller.api.tokens import hash_token
 from controller.config.load import SourceFile, load
+from controller.errors import RevisionNotFoundError
 from controller.intake.intake import Intake
 from controller.model.managed import Managed
 from controller.model.plan import Plan
 from controller.model.source import Commit, RevisionRecord, SourceStatus
 from controller.model.terms import KINDS, ROLES, Kind, Role
 from controller.reconcile.plan import plan
+from controller.reconcile.preview import Previewer
+from controller.source.interface import Snapshot, Source, TreeFile
 from controller.store.interface import Store
 from controller.store.store import open_store
 
@@ -50,6 +54,37 @@ class Clock:
         return self.now
 
 
+def blob_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+class Files:
+    """A source of revisions that were applied by hand."""
+
+    name = "default"
+
+    def __init__(self) -> None:
+        self.revisions: dict[str, dict[str, str]] = {}
+
+    def snapshot(self, sha: str) -> Snapshot:
+        if sha not in self.revisions:
+            raise RevisionNotFoundError(f"no commit {sha}")
+        files = tuple(
+            TreeFile(path, blob_of(text), len(text))
+            for path, text in sorted(self.revisions[sha].items())
+        )
+        commit = Commit(SHA, "Ada", "ada@example.com", "Change", START)
+        return Snapshot(f"main@sha1:{sha}", sha, commit, files)
+
+    def read(self, files: Sequence[TreeFile]) -> dict[str, bytes]:
+        texts = {
+            blob_of(text): text.encode()
+            for each in self.revisions.values()
+            for text in each.values()
+        }
+        return {file.blob: texts[file.blob] for file in files}
+
+
 @dataclass
 class Controller:
     """A controller without its loops: what they would do, tests do by hand."""
@@ -63,6 +98,7 @@ class Controller:
     woken: list[str] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
     revisions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    source: Files = field(default_factory=Files)
 
     def apply(self, files: dict[str, str]) -> Plan:
         """Put a repository's files in force, as a commit would."""
@@ -73,6 +109,7 @@ class Controller:
         )
         assert not [p for p in loaded.problems if p.level == "error"], loaded.problems
         sha = f"{next(self.revisions):040x}"
+        self.source.revisions[sha] = dict(files)
         record = RevisionRecord(
             source="default",
             revision=f"main@sha1:{sha}",
@@ -156,6 +193,7 @@ def controller(
     intake.start()
     files: dict[str, str] = {}
     woken: list[str] = []
+    source = Files()
     services = Services(
         store=store,
         intake=intake,
@@ -166,8 +204,10 @@ def controller(
         version="1.2.3",
         loopback=loopback,
         limits=limits,
+        preview=Previewer(cast("Source", source), store),
     )
     made = Controller(store, intake, clock, services, create_app(services), files, woken)
+    made.source = source
     made.tokens = {role: made.token(role) for role in ROLES}
     try:
         yield made

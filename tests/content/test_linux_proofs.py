@@ -75,6 +75,17 @@ def test_ssh_is_not_applicable_without_a_server(tmp_path, check_id):
         # sshd_config(5): the first value obtained counts, and the included files come first.
         ("linux-ssh-root-login", ssh("PermitRootLogin no\nPermitRootLogin yes\n"), "passed"),
         ("linux-ssh-root-login", ssh("PermitRootLogin yes\nPermitRootLogin no\n"), "failed"),
+        # However it is spelled: Augeas makes nodes of different names of these.
+        (
+            "linux-ssh-idle-timeout",
+            ssh("ClientAliveInterval 0\nClientAliveInterval 0\nclientaliveinterval 15\n"),
+            "failed",
+        ),
+        (
+            "linux-ssh-root-login",
+            ssh("permitrootlogin no\nPermitRootLogin yes\nPERMITROOTLOGIN yes\n"),
+            "passed",
+        ),
         (
             "linux-ssh-root-login",
             ssh(INCLUDE + "PermitRootLogin no\n", "PermitRootLogin yes\n"),

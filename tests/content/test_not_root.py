@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_an_error_says_what_could_not_be_read_and_what_to_do(results):
 
 def test_what_only_root_may_see_is_an_error_and_never_a_pass(results):
     hidden = ["linux-accounts-no-empty-password", "linux-password-stored-hashes"]
-    if os.path.exists("/etc/sudoers"):
+    if Path("/etc/sudoers").exists():
         hidden.append("linux-accounts-sudo-password")
     hidden.append("linux-malware-program-in-tmp")
 

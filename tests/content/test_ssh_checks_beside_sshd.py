@@ -84,7 +84,7 @@ def host_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(files=configurations())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_check_of_ssh_says_what_the_server_would_do(files: Files, host_key: Path) -> None:
     with folder() as root:
         write(root, files)

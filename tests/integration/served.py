@@ -20,6 +20,7 @@ import httpx
 DEADLINE = 30.0
 """Seconds after which something that did not happen never will."""
 
+PROGRAM = (sys.executable, "-m", "controller")
 ENVIRONMENT = {
     **{
         name: value
@@ -33,7 +34,7 @@ ENVIRONMENT = {
 def gitward(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     done = subprocess.run(
-        [sys.executable, "-m", "controller", *arguments],
+        [*PROGRAM, *arguments],
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
@@ -57,16 +58,24 @@ def until(happened: Callable[[], Any], what: str) -> Any:
 class Served:
     """One running controller with an administrator's token."""
 
-    def __init__(self, repo: Path, data: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        repo: Path | str | None,
+        data: Path,
+        *arguments: str,
+        program: tuple[str, ...] = PROGRAM,
+        **environment: str,
+    ) -> None:
         self.data = data
         self.errors: list[str] = []
         self._clients: list[httpx.Client] = []
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "controller", "serve"),
-                *("--repo", str(repo), "--data", str(data), "--port", "0", *arguments),
+                *(*program, "serve"),
+                *(() if repo is None else ("--repo", str(repo))),
+                *("--data", str(data), "--port", "0", *arguments),
             ],
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

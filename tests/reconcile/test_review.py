@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from controller.model.configuration import Configuration
+from controller.model.documents import ExceptionSettings, RepositorySettings
+from controller.reconcile.effects import settings_effect
 from controller.reconcile.plan import plan
 from controller.reconcile.review import compare, held_reason, plan_body
 from tests.reconcile.documents import AS_OF, check, configuration, managed, policy, waiver
@@ -122,7 +124,8 @@ def test_the_body_says_whether_the_plan_would_wait() -> None:
 def test_the_body_is_json_with_the_documented_keys() -> None:
     found = json.loads(json.dumps(body(configuration(), configuration(waiver()))))
     assert found.keys() == {
-        "base", "head", "digest", "counts", "held", "operations", "settings", "impact",
+        "base", "head", "digest", "counts", "held", "operations", "settings", "settings_effect",
+        "impact",
     }  # fmt: skip
     assert found["counts"] == {"add": 1, "change": 0, "move": 0, "adopt": 0, "delete": 0}
     (operation,) = found["operations"]
@@ -130,3 +133,11 @@ def test_the_body_is_json_with_the_documented_keys() -> None:
     assert {"field": "expires_at", "from": None, "to": "2026-12-31T00:00:00Z"} in operation[
         "fields"
     ]
+
+
+def test_settings_that_ask_less_of_exceptions_weaken() -> None:
+    longer = RepositorySettings(exceptions=ExceptionSettings(max_days=900))
+    owned = RepositorySettings(exceptions=ExceptionSettings(require_owner=True))
+    assert settings_effect(RepositorySettings(), longer) == "weakens"
+    assert settings_effect(RepositorySettings(), owned) == "strengthens"
+    assert settings_effect(owned, owned) == "neutral"

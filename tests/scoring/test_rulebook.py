@@ -100,7 +100,7 @@ def test_a_git_policy_never_selects_what_git_did_not_declare() -> None:
     closed = Rulebook(policies=policies, settings=RepositorySettings(), **common)
     opened = Rulebook(policies=policies, settings=RepositorySettings(builtin_checks=True), **common)
 
-    assert closed.selected == {"git": ("own",), "api": ("own", "seeded")}
+    assert dict(closed.selected) == {"git": ("own",), "api": ("own", "seeded")}
     assert opened.selected["git"] == ("own", "seeded")
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.model.documents import Check, Policy
-from controller.scoring.selection import is_glob, select, selects
+from controller.scoring.selection import Selection, is_glob, select, selects
 
 
 def check(check_id: str = "linux-ssh-root", **fields: object) -> Check:
@@ -95,3 +95,39 @@ def test_many_stars_take_no_exponential_time():
 
 def test_a_bracket_is_a_glob_and_a_dash_is_not():
     assert [is_glob(p) for p in ("a-b", "a*", "a?", "[a]")] == [False, True, True, True]
+
+
+IDS = [
+    f"{platform}-{name}" for platform in ("linux", "mac", "win") for name in ("a", "b", "c-root")
+]
+PATTERNS = st.lists(st.sampled_from([*IDS, "linux-*", "*-root", "?inux-a", "nobody"]), max_size=3)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(IDS),
+            st.sampled_from(["level_1", "level_2"]),
+            st.sampled_from([["linux"], ["windows"], ["linux", "darwin"]]),
+        ),
+        unique_by=lambda each: each[0],
+    ),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["level_1", "level_2"]),
+            st.sampled_from(["all", "linux", "windows", "darwin"]),
+            PATTERNS,
+            PATTERNS,
+        ),
+        max_size=4,
+    ),
+)
+def test_an_indexed_selection_equals_looking_at_every_check(base, wanted):
+    checks = [check(id_, cis_level=level, platforms=platforms) for id_, level, platforms in base]
+    indexed = Selection(checks)
+
+    for level, os, include, exclude in wanted:
+        asking = policy(
+            cis_level=level, target_os=os, include_checks=include, exclude_checks=exclude
+        )
+        assert indexed.select(asking) == select(asking, checks)

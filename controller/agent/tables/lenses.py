@@ -114,9 +114,9 @@ def _sshd_entry(key: str, value: str) -> Node:
         return Node(key, "", _numbered(value.split()))
     if key.lower() in _SSHD_COMMA:
         return Node(key, "", _numbered([part for part in value.split(",") if part]))
-    if key.lower() == "subsystem":
-        name, _, command = value.partition(" ")
-        return Node(key, "", (Node(name, command.strip()),))
+    if key.lower() == "subsystem" and value:
+        name, *command = value.split(maxsplit=1)
+        return Node(key, "", (Node(name, "".join(command)),))
     quoted = len(value) > 1 and value[0] == value[-1] == '"' and value.count('"') == 2
     return Node(key, value[1:-1] if quoted else value)
 

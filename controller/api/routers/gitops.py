@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel
 
-from controller.api.access import Admin, Call, Viewer
-from controller.api.inputs import Confirmation, SourceChoice, Suspension
+from controller.api.access import Admin, Call, Manager, Viewer
+from controller.api.inputs import Confirmation, PlanInput, ProposalInput, SourceChoice, Suspension
 from controller.api.listing import Listing, PageOf, envelope
 from controller.api.route import Route
 from controller.errors import NotFoundError
+from controller.fleet.trace import Trace, trace
+from controller.model.notice import Notice
 from controller.model.source import RevisionRecord, SourceStatus
 from controller.reconcile import operations
+from controller.reconcile.preview import PlanRequest
+from controller.reconcile.proposals import Proposed
 from controller.store.interface import AuditEntry, Event
 
 router = APIRouter(prefix="/api/v1/gitops", tags=["gitops"], route_class=Route)
@@ -23,6 +27,12 @@ class Status(BaseModel):
     """Every source with what is known about it."""
 
     sources: tuple[SourceStatus, ...]
+
+
+class Retried(BaseModel):
+    """A message that will be tried again."""
+
+    number: int
 
 
 class Requested(BaseModel):
@@ -65,12 +75,56 @@ def events(call: Viewer, paging: PageOf) -> Listing[Event]:
     return envelope(page.items, page.total, paging)
 
 
+@router.get("/notifications")
+def notifications(call: Viewer, paging: PageOf, dead: bool = False) -> Listing[Notice]:
+    """Messages that wait for their target, or with ``dead`` those that were given up."""
+    with call.read() as reading:
+        page = reading.notices(paging.stored_page, paging.per_page, dead=dead)
+    return envelope(page.items, page.total, paging)
+
+
+@router.post("/notifications/{id}/retry", status_code=202)
+def retry(id: Annotated[int, Path(ge=1, le=2**62)], call: Admin) -> Retried:
+    """Try a message again that was given up."""
+    with call.store.write() as writing:
+        if not writing.revive_notice(id, actor=call.actor, as_of=call.as_of):
+            raise NotFoundError(f"no message {id} was given up")
+    return Retried(number=id)
+
+
+@router.get("/trace")
+def trace_object(call: Viewer, object: Annotated[str, Query(max_length=200)]) -> Trace:
+    """From an object, such as ``policy/win-l1``, to file, line, commit and author."""
+    with call.read() as reading:
+        return trace(reading, object)
+
+
 @router.get("/audit")
 def audit(call: Admin, paging: PageOf) -> Listing[AuditEntry]:
     """Who did what, newest first; each entry is chained to the one before it."""
     with call.read() as reading:
         page = reading.audit(paging.stored_page, paging.per_page)
     return envelope(page.items, page.total, paging)
+
+
+@router.post("/plan")
+def plan(call: Viewer, body: Annotated[PlanInput | None, Body()] = None) -> dict[str, Any]:
+    """What merging would change, and what that would do to every machine's score."""
+    preview = call.services.preview
+    if preview is None:
+        raise NotFoundError("this controller reconciles no source, so there is nothing to plan")
+    wanted = body or PlanInput()
+    request = PlanRequest(wanted.base, wanted.head, wanted.files or {}, wanted.movers)
+    return preview.preview(request, call.as_of)
+
+
+@router.post("/proposals", status_code=201)
+def propose(call: Manager, body: ProposalInput) -> Proposed:
+    """Push a change as a new branch with the caller as author; never the branch that is reconciled."""
+    proposals = call.services.proposals
+    if proposals is None:
+        raise NotFoundError("this controller reconciles no remote repository to push a branch to")
+    return proposals.propose(body.patch, body.title, call.actor, call.as_of)
 
 
 @router.post("/reconcile", status_code=202)

@@ -1,0 +1,1 @@
+"""What ``validate`` found, in the forms that other programs read. Each module has one ``render``."""

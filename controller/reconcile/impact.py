@@ -1,0 +1,261 @@
+"""What a change does to the fleet: stored postures scored under what is and what would be in force.
+
+Both sides are judged as of the same instant by the function that also fills the store, so merging
+what was planned gives the scores that were shown (a property test holds that, machine by machine).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from controller.model.machine import Machine
+from controller.model.posture import Posture, positions
+from controller.reconcile.projection import Projection
+from controller.scoring.carry import carry_over, concerned
+from controller.scoring.coverage import Covered, Reviewed
+from controller.scoring.ledger import column_sums
+from controller.scoring.rulebook import Profile
+from controller.scoring.verdict import Sums, Verdict, verdicts
+from controller.store.interface import Reading
+
+_CHUNK: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """A machine whose overall score, risk or compliance changes."""
+
+    uuid: str
+    hostname: str
+    before: Verdict
+    after: Verdict
+
+    @property
+    def rank(self) -> tuple[int, bool, str, str]:
+        """Largest movement first, then who falls out of compliance, then by name."""
+        was, now = self.before.hundredths, self.after.hundredths
+        # A score that appears or goes is more than any that moves.
+        moved = 10_001 if (was is None) != (now is None) else abs((was or 0) - (now or 0))
+        return (-moved, self.after.compliant is not False, self.hostname, self.uuid)
+
+
+@dataclass(slots=True)
+class Flips:
+    """How many machines change, and which way."""
+
+    changed: int = 0
+    noncompliant: int = 0
+    compliant: int = 0
+    unassessed: int = 0
+    """Those that had a score and lose it."""
+
+    def add(self, was: Verdict, now: Verdict) -> None:
+        """Let a machine's verdicts enter."""
+        self.changed += was != now
+        self.noncompliant += now.compliant is False and was.compliant is not False
+        self.compliant += now.compliant is True and was.compliant is not True
+        self.unassessed += was.hundredths is not None and now.hundredths is None
+
+
+@dataclass(slots=True)
+class Exempted:
+    """Machine and check pairs that become or stop being exempted under at least one policy."""
+
+    pairs: int = 0
+    failing: int = 0
+    """Those whose check fails now."""
+
+
+@dataclass(slots=True)
+class Impact:
+    """The answer."""
+
+    as_of: datetime
+    before: Sums = field(default_factory=Sums)
+    after: Sums = field(default_factory=Sums)
+    flips: Flips = field(default_factory=Flips)
+    movers: list[Mover] = field(default_factory=list)
+    policies_before: defaultdict[str, Sums] = field(default_factory=lambda: defaultdict(Sums))
+    policies_after: defaultdict[str, Sums] = field(default_factory=lambda: defaultdict(Sums))
+    policy_flips: defaultdict[str, Flips] = field(default_factory=lambda: defaultdict(Flips))
+    newly_exempted: Exempted = field(default_factory=Exempted)
+    no_longer_exempted: Exempted = field(default_factory=Exempted)
+    complete: int = 0
+    """Machines whose new score can be said without a new report."""
+    needs_report: tuple[str, ...] = ()
+    failing: dict[str, int] = field(default_factory=dict)
+    """By id of a changed check: machines on which it fails now."""
+    waivers: dict[str, Covered] = field(default_factory=dict)
+    ended: dict[str, Covered] = field(default_factory=dict)
+    """Exceptions that the change deletes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What two profiles mean for each other; shared by all machines that have both."""
+
+    same: bool
+    newly: int
+    """Exempted after and not before, at positions of after."""
+    freed: int
+    awaited: int
+    """Counted after and not before: to be reported first, unless it was."""
+    counted_before: int
+
+
+class _Measuring:
+    def __init__(
+        self, before: Projection, after: Projection, as_of: datetime, changed: frozenset[str]
+    ) -> None:
+        self.now = before.rulebook.at(as_of)
+        self.then = after.rulebook.at(as_of)
+        self.before, self.after = before, after
+        self._pairs: dict[tuple[int, int], _Pair] = {}
+        old, new = before.rulebook.positions, after.rulebook.positions
+        self._moved = {
+            old[id_]: new[id_]
+            for id_ in after.rulebook.checks
+            if old.get(id_, new[id_]) != new[id_]
+        }
+        self.changed_bits = sum(1 << old[id_] for id_ in changed if id_ in before.rulebook.checks)
+
+    def pair(self, old: Profile, new: Profile) -> _Pair:
+        key = id(old), id(new)  # both live as long as their moments, which live as long as this
+        found = self._pairs.get(key)
+        if found is None:
+            was, now = self._translated(_exempted(old)), _exempted(new)
+            awaited = new.overall.counted & ~old.overall.counted
+            found = _Pair(old == new, now & ~was, was & ~now, awaited, old.overall.counted)
+            self._pairs[key] = found
+        return found
+
+    def _translated(self, bits: int) -> int:
+        """The same checks, at the positions of their definitions afterwards."""
+        leaving = entering = 0
+        for old, new in self._moved.items():
+            if bits >> old & 1:
+                leaving |= 1 << old
+                entering |= 1 << new
+        return bits & ~leaving | entering
+
+
+def _exempted(profile: Profile) -> int:
+    bits = 0
+    for target in profile.targets:
+        bits |= target.exempted & ~target.not_applicable
+    return bits
+
+
+def measure(
+    reading: Reading,
+    before: Projection,
+    after: Projection,
+    *,
+    as_of: datetime,
+    movers: int | None = None,
+    changed_checks: frozenset[str] = frozenset(),
+    reviewed: frozenset[str] = frozenset(),
+    ended: frozenset[str] = frozenset(),
+) -> Impact:
+    """Score every machine under both configurations.
+
+    Args:
+        reading: One snapshot; nobody's reports move under it.
+        before: What is in force.
+        after: What would be.
+        as_of: The instant of both.
+        movers: How many machines to name, largest movement first; none names all.
+        changed_checks: Whose failing machines are counted.
+        reviewed: Exceptions of ``after`` to look at closely.
+        ended: Exceptions of ``before`` to look at closely.
+    """
+    impact = Impact(as_of)
+    work = _Measuring(before, after, as_of, changed_checks)
+    closely = Reviewed(after.rulebook, sorted(reviewed), as_of)
+    gone = Reviewed(before.rulebook, sorted(ended), as_of)
+    largest: list[Mover] = []
+    awaited, failed = 0, []
+    for machine, was in _machines(reading):
+        old = work.now.profile(machine.uuid, machine.os, machine.tags)
+        new = work.then.profile(machine.uuid, machine.os, machine.tags)
+        now = _carried(reading, machine, was, after)
+        pair = work.pair(old, new)
+        past = verdicts(old, was)
+        future = past if pair.same and now is was else verdicts(new, now)
+        _account(impact, old, new, past, future)
+        missing = pair.awaited & ~now.reported
+        awaited |= missing
+        impact.complete += not missing
+        _exempt(impact, pair, now, was)
+        if past[0] != future[0]:
+            largest.append(Mover(machine.uuid, machine.hostname, past[0], future[0]))
+        if found := was.failed & work.changed_bits & old.overall.counted:
+            failed.append(found)
+        closely.add(machine, new, now, past[0], future[0])
+        gone.add(machine, old, was, past[0], future[0])
+    impact.movers = _largest(largest, movers)
+    impact.needs_report = _ids(after, awaited)
+    at = {position: id_ for id_, position in before.rulebook.positions.items()}
+    impact.failing = {at[position]: count for position, count in column_sums(failed).items()}
+    impact.waivers, impact.ended = closely.finish(), gone.finish()
+    return impact
+
+
+def _machines(reading: Reading) -> Iterator[tuple[Machine, Posture]]:
+    after = 0
+    while chunk := reading.every_machine(after, _CHUNK):
+        yield from chunk
+        after = chunk[-1][0].number
+
+
+def _carried(reading: Reading, machine: Machine, posture: Posture, after: Projection) -> Posture:
+    told = concerned(posture, after.carry) if after.carry else []
+    if not told:
+        return posture
+    evidence = reading.evidence(machine.uuid)
+    return carry_over(posture, told, after.rulebook.checks, evidence)[0]
+
+
+def _account(
+    impact: Impact,
+    old: Profile,
+    new: Profile,
+    past: tuple[Verdict, ...],
+    future: tuple[Verdict, ...],
+) -> None:
+    impact.before.add(past[0])
+    impact.after.add(future[0])
+    impact.flips.add(past[0], future[0])
+    was = dict(zip(old.policies, past[1:], strict=True))
+    for policy_id, verdict in was.items():
+        impact.policies_before[policy_id].add(verdict)
+    for policy_id, verdict in zip(new.policies, future[1:], strict=True):
+        impact.policies_after[policy_id].add(verdict)
+        before = was.get(policy_id)
+        if before is not None and before != verdict:
+            impact.policy_flips[policy_id].add(before, verdict)
+
+
+def _exempt(impact: Impact, pair: _Pair, now: Posture, was: Posture) -> None:
+    if pair.newly:
+        impact.newly_exempted.pairs += pair.newly.bit_count()
+        impact.newly_exempted.failing += (pair.newly & (now.failed | was.failed)).bit_count()
+    if pair.freed:
+        impact.no_longer_exempted.pairs += pair.freed.bit_count()
+        impact.no_longer_exempted.failing += (pair.freed & (now.failed | was.failed)).bit_count()
+
+
+def _largest(found: list[Mover], movers: int | None) -> list[Mover]:
+    if movers is None:
+        return sorted(found, key=lambda each: each.rank)
+    return heapq.nsmallest(movers, found, key=lambda each: each.rank)
+
+
+def _ids(after: Projection, bits: int) -> tuple[str, ...]:
+    at = {after.rulebook.positions[id_]: id_ for id_ in after.rulebook.checks}
+    return tuple(sorted(at[position] for position in positions(bits)))

@@ -1,0 +1,163 @@
+"""The one comment, at a host that keeps comments as GitHub and GitLab do."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from controller.cli.comment import post
+from controller.cli.plan_markdown import MARKER
+from controller.errors import RemoteRefusedError, UsageError
+
+PLAN = f"{MARKER}\n## Gitward: 1 to add\n"
+
+
+class Host:
+    """Comments, with whoever wrote them."""
+
+    def __init__(self) -> None:
+        self.comments: list[dict[str, Any]] = []
+        self.refuse = 0
+        self.seen_tokens: set[str | None] = set()
+
+    def add(self, body: str, type_: str = "Bot", author: int = 1) -> dict[str, Any]:
+        comment = {
+            "id": len(self.comments) + 1,
+            "body": body,
+            "html_url": f"https://host.example/{len(self.comments) + 1}",
+            "user": {"type": type_},
+            "author": {"id": author},
+        }
+        self.comments.append(comment)
+        return comment
+
+    def answer(self, method: str, path: str, body: dict[str, str] | None) -> Any:
+        parts = urlsplit(path)
+        if parts.path.endswith("/user"):
+            return {"id": 1}
+        if method == "POST" and body is not None:
+            return self.add(body["body"])
+        if method in {"PATCH", "PUT"} and body is not None:
+            comment = self.comments[int(parts.path.rpartition("/")[2]) - 1]
+            comment["body"] = body["body"]
+            return comment
+        query = {key: int(value[0]) for key, value in parse_qs(parts.query).items()}
+        start = (query["page"] - 1) * query["per_page"]
+        return self.comments[start : start + query["per_page"]]
+
+
+@pytest.fixture
+def host() -> Iterator[tuple[Host, str]]:
+    kept = Host()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_any(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            body = json.loads(self.rfile.read(length)) if length else None
+            kept.seen_tokens.add(self.headers.get("Authorization") or self.headers["PRIVATE-TOKEN"])
+            text = json.dumps(kept.answer(self.command, self.path, body)).encode()
+            self.send_response(kept.refuse or 200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = do_PATCH = do_PUT = do_any  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield kept, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=["github", "gitlab"])
+def environment(request: Any, host: tuple[Host, str], tmp_path: Path) -> dict[str, str]:
+    if request.param == "gitlab":
+        return {
+            "GITLAB_CI": "true",
+            "GITLAB_TOKEN": "secret",
+            "CI_API_V4_URL": host[1],
+            "CI_PROJECT_ID": "7",
+            "CI_MERGE_REQUEST_IID": "3",
+            "CI_MERGE_REQUEST_PROJECT_URL": "https://host.example/p",
+        }
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": {"number": 3}}))
+    return {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_TOKEN": "secret",
+        "GITHUB_API_URL": host[1],
+        "GITHUB_REPOSITORY": "team/policies",
+        "GITHUB_EVENT_PATH": str(event),
+    }
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    file = tmp_path / "plan.md"
+    file.write_text(PLAN)
+    return file
+
+
+def test_the_first_run_writes_the_comment_and_the_next_one_rewrites_it(
+    host: tuple[Host, str], environment: dict[str, str], plan: Path
+) -> None:
+    first = post(plan, environment)
+    plan.write_text(PLAN + "more\n")
+    second = post(plan, environment)
+    assert first == second
+    assert [each["body"] for each in host[0].comments] == [PLAN + "more\n"]
+
+
+def test_a_comment_that_somebody_else_began_with_the_marker_is_left_alone(
+    host: tuple[Host, str], environment: dict[str, str], plan: Path
+) -> None:
+    host[0].add(MARKER + "\nfake", type_="User", author=2)
+    for number in range(150):
+        host[0].add(f"comment {number}", type_="User", author=2)
+    post(plan, environment)
+    post(plan, environment)
+    assert host[0].comments[0]["body"] == MARKER + "\nfake"
+    assert [each["id"] for each in host[0].comments if each["body"] == PLAN] == [152]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+def test_a_host_that_refuses_is_one_sentence_without_the_token(
+    host: tuple[Host, str], environment: dict[str, str], plan: Path, status: int
+) -> None:
+    host[0].refuse = status
+    with pytest.raises(RemoteRefusedError) as refused:
+        post(plan, environment)
+    assert str(status) in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_outside_of_a_request_it_says_what_is_missing(
+    environment: dict[str, str], plan: Path, tmp_path: Path
+) -> None:
+    for name in environment:
+        if name == "CI_MERGE_REQUEST_PROJECT_URL" or name.endswith("API_URL"):
+            continue
+        with pytest.raises(UsageError):
+            post(plan, {**environment, name: ""})
+    (tmp_path / "other.md").write_text("hello")
+    with pytest.raises(UsageError):
+        post(tmp_path / "other.md", environment)
+
+
+def test_a_token_never_travels_readable(environment: dict[str, str], plan: Path) -> None:
+    name = "GITHUB_API_URL" if "GITHUB_API_URL" in environment else "CI_API_V4_URL"
+    with pytest.raises(UsageError, match="https"):
+        post(plan, {**environment, name: "http://git.example.com/api"})
