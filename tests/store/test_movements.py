@@ -13,7 +13,7 @@ def test_an_exception_made_through_the_api_is_measured_before_and_after(tmp_path
     with store.read() as reading:
         before = reading.fleet_totals(NOW).overall
     with store.write() as writing:
-        waiver = make_waiver(check_id="check-07", expires_at=NOW + timedelta(days=3))
+        waiver = make_waiver("measured", check_id="check-07", expires_at=NOW + timedelta(days=3))
         writing.put_object("exception", waiver, actor="ann", as_of=NOW, create=True)
     with store.read() as reading:
         after = reading.fleet_totals(NOW).overall
@@ -35,7 +35,7 @@ def test_a_change_in_chunks_is_measured_once_readers_see_it(tmp_path: Path) -> N
     store = store_of(tmp_path, 20)
     with store.write() as writing:
         writing.in_place = 5  # type: ignore[attr-defined]
-        waiver = make_waiver(check_id="check-07")
+        waiver = make_waiver("measured", check_id="check-07")
         writing.put_object("exception", waiver, actor="ann", as_of=NOW, create=True)
     with store.read() as reading:
         assert reading.movements(NOW)[-1].after is None
