@@ -2,7 +2,8 @@
 
 The whole of ``POST /gitops/plan`` but HTTP: parse, plan, score 100,000 machines x 200 checks under both
 configurations as they are read from the store, answer. The reference is a loop over results held in
-memory, for fewer machines, since it is linear in them; each machine is scored before and after too.
+memory, for fewer machines, since it is linear in them; each machine is scored before and after too. Times are the processor's, medians of
+three rounds taken in turn, so that what else the machine does counts for neither.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import statistics
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -98,9 +100,9 @@ def fill(made: Controller, machines: int) -> list[Posture]:
     return postures
 
 
-def naive(results: list[list[tuple[str, str, str]]], exempted: str) -> float:
+def naive(results: Sequence[Sequence[tuple[str, str, str]]], exempted: str) -> float:
     """Seconds a machine: the plain loop, twice for each of three policies and overall."""
-    started = time.perf_counter()
+    started = time.process_time()
     for machine in results:
         for hidden in ("", exempted):
             for _ in range(4):
@@ -113,7 +115,7 @@ def naive(results: list[list[tuple[str, str, str]]], exempted: str) -> float:
                     passed += WEIGHTS[severity] * (outcome == "passed")
                     failed[severity] += outcome == "failed"
                 _ = passed * 10_000 // total
-    return (time.perf_counter() - started) / len(results)
+    return (time.process_time() - started) / len(results)
 
 
 def main() -> int:
@@ -137,17 +139,17 @@ def main() -> int:
         }  # fmt: skip
         previewer = made.services.preview
         assert isinstance(previewer, Previewer)
-        ours, theirs = [], []
+        ours, theirs, body = [], [], dict[str, Any]()
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.process_time()
             request = PlanRequest(files={"exceptions/new.yaml": yaml(waiver)})
             body = previewer.preview(request, made.clock.now)
-            ours.append(time.perf_counter() - started)
+            ours.append(time.process_time() - started)
             theirs.append(naive(results, "check-4") * machines)
     taken, reference = statistics.median(ours), statistics.median(theirs)
     print(f"{machines} machines x {CHECKS} checks, 3 policies, one global exception")
     print(f"agents that change: {body['impact']['agents_changed']}")
-    print(f"ours {taken:.2f} s, the plain loop {reference:.2f} s: {reference / taken:.1f}x")
+    print(f"ours {taken:.2f} s, the plain loop {reference:.2f} s: {reference / taken:.1f}x (CPU)")
     return 0
 
 
