@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -18,18 +17,15 @@ from typing import TYPE_CHECKING
 
 from controller import __version__
 from controller.errors import SourceError, StoreInUseError
+from controller.model.integrity import AuditHead, Finding
 from controller.settings import Settings
 from controller.store.interface import Store
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from controller.reconcile.proposals import Proposer
     from controller.reconcile.reconciler import PassResult
-    from controller.source.interface import Source
 
-SOURCE_NAME = "default"
-"""What a single ``--repo`` is called."""
 SIGN_INS_PER_MINUTE = 20
 """Attempts from one address, good and bad together."""
 
@@ -103,47 +99,6 @@ def hold(data: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def make_source(settings: Settings) -> Source:
-    """The source that ``--repo`` names.
-
-    Raises:
-        SourceError: The address, ref or path is not accepted.
-    """
-    from controller.config.contents import is_document
-
-    if settings.working_tree:
-        from controller.source.worktree import WorkingTreeSource
-
-        return WorkingTreeSource(
-            name=SOURCE_NAME,
-            directory=Path(settings.repo),
-            path=settings.path,
-            wanted=is_document,
-        )
-    from controller.source.address import Credential, parse_address
-    from controller.source.environment import Access
-    from controller.source.mirror import GitSource
-
-    operator = settings.operator
-    address = parse_address(settings.repo, allow_local=settings.allow_local, base=str(Path.cwd()))
-    credential = None
-    if operator.git_token is not None:
-        credential = Credential(operator.git_user, operator.git_token, address.display)
-    return GitSource(
-        name=SOURCE_NAME,
-        address=address,
-        ref=settings.ref,
-        path=settings.path,
-        data=settings.data,
-        wanted=is_document,
-        access=Access(
-            credential=credential,
-            ssh_key=str(operator.ssh_key) if operator.ssh_key else None,
-            known_hosts=str(operator.ssh_known_hosts) if operator.ssh_known_hosts else None,
-        ),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Controller:
     """Everything that runs, wired together."""
@@ -152,52 +107,46 @@ class Controller:
     store: Store
     app: ASGIApp
     clock: Callable[[], datetime]
+    places: Mapping[str, str]
+    """Source to its address without user information."""
     sign_in_path: Callable[[], str]
     """A fresh address of the dashboard that signs in whoever opens it, once, within ten minutes."""
     start: Callable[[], None]
     stop: Callable[[], None]
 
 
-def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Controller:
+def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> Controller:
     """Wire a controller; nothing runs yet.
 
     Args:
         settings: As checked.
-        on_pass: Told of every finished pass over the source.
+        on_pass: Told of every finished pass, with the source's name.
     """
     from controller.api.app import create_app
     from controller.api.errors import status_of
     from controller.api.services import Limits, Services
+    from controller.api.webhooks.secrets import secrets_of
     from controller.dashboard.app import create_dashboard
     from controller.dashboard.services import Services as DashboardServices
     from controller.intake.intake import Intake
-    from controller.reconcile.loop import Loop
-    from controller.reconcile.preview import Previewer
-    from controller.reconcile.reconciler import Reconciler
     from controller.schedule.clock import SteadyClock
     from controller.schedule.loop import Timekeeper
+    from controller.wiring import Sources, Telling
 
     clock = SteadyClock()
-    source = make_source(settings)
     store = open_data(settings.data)
+    running = Sources(settings, store, clock=clock, done=on_pass)
     intake = Intake(store)
     timekeeper = Timekeeper(store, clock)
-    reconciler = Reconciler(source, store, clock=clock)
-    loop = Loop(
-        reconciler,
-        store,
-        interval=settings.poll_interval,
-        clock=clock,
-        jitter=random.random,
-        done=on_pass,
-    )
     services = Services(
         store=store,
         intake=intake,
         clock=clock,
         monotonic=time.monotonic,
-        read_file=_file_reader(source, store),
-        wake=lambda _name: loop.wake(),
+        read_file=running.read_file,
+        wake=running.wake,
+        hint=running.hint,
+        webhook_secrets=lambda source: secrets_of(source, os.environ),
         version=__version__,
         loopback=settings.loopback,
         poll_interval_seconds=settings.operator.agent_poll,
@@ -205,41 +154,46 @@ def build(settings: Settings, *, on_pass: Callable[[PassResult], None]) -> Contr
             user_requests_per_minute=settings.operator.user_requests_per_minute,
             anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
         ),
-        preview=Previewer(source, store),
-        proposals=_proposer(source, store, settings),
+        tally=running.tally,
+        preview=running.previewer(),
+        proposals=running.proposer(enabled=settings.operator.proposals),
     )
     pages = DashboardServices(
         store=store,
         clock=clock,
-        wake=lambda _name: loop.wake(),
+        wake=running.wake,
         version=__version__,
         status_of=status_of,
         seconds_to_wait=_sign_in_limit(),
         secure=settings.tls_cert is not None,
     )
+    telling = Telling(settings, store, clock=clock)
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
 
     def start() -> None:
-        reconciler.register()
+        telling.subscribe()
+        running.register()
         intake.start()
         ticking.start()
-        loop.start()
+        running.start()
+        telling.start()
 
     def stop() -> None:
         stopping.set()
-        loop.stop()
+        running.stop()
         intake.stop()
         if ticking.is_alive():
             ticking.join(10)
-        source.close()
+        telling.stop()
+        running.close()
         store.close()
 
     def sign_in_path() -> str:
         return f"/sign-in?code={pages.codes.issue(clock())}"
 
     app = create_app(services, fallback=create_dashboard(pages))
-    return Controller(settings, store, app, clock, sign_in_path, start, stop)
+    return Controller(settings, store, app, clock, running.places, sign_in_path, start, stop)
 
 
 def _sign_in_limit() -> Callable[[str | None], int]:
@@ -255,32 +209,57 @@ def _sign_in_limit() -> Callable[[str | None], int]:
     return seconds_to_wait
 
 
-def _proposer(source: Source, store: Store, settings: Settings) -> Proposer | None:
-    """None for a working tree: its files are edited in place."""
-    from controller.reconcile.proposals import Proposer
-    from controller.source.mirror import GitSource
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What looking a data folder through has found."""
 
-    if not isinstance(source, GitSource):
-        return None
-    return Proposer(source, store, enabled=settings.operator.proposals)
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    """What could not be compared, and why."""
+    audit_rows: int
+    machines: int
+    objects: int
+    audit_head: AuditHead | None
+
+    @property
+    def sound(self) -> bool:
+        return not self.findings
 
 
-def _file_reader(source: Source, store: Store) -> Callable[[str, str], str | None]:
-    """Read a document's text as it is at the applied revision."""
+def examine(data: Path, as_of: datetime, kept: AuditHead | None = None) -> Examined:
+    """Look a data folder through, beside a running controller or without one.
 
-    def read(name: str, path: str) -> str | None:
+    Args:
+        data: The folder.
+        as_of: Now.
+        kept: A head of the audit trail that was kept elsewhere.
+    """
+    from controller.reconcile.inventory import check_inventory
+
+    findings: list[Finding] = []
+    notes: list[str] = []
+    with contextlib.closing(open_data(data)) as store:
+        findings += [Finding("database", "gitward.db", each) for each in store.integrity()]
         with store.read() as reading:
-            status = reading.source(name)
-        if name != source.name or status is None or status.last_applied_revision is None:
-            return None
-        _, _, sha = status.last_applied_revision.rpartition(":")
-        try:
-            files = [file for file in source.snapshot(sha).files if file.path == path]
-            return source.read(files)[files[0].blob].decode() if files else None
-        except (SourceError, UnicodeDecodeError):
-            return None
-
-    return read
+            findings += reading.verify_trail()
+            if kept is not None and reading.audit_hash(kept.number) != kept.hash:
+                message = "is not the row whose hash was kept elsewhere: the trail was rewritten"
+                findings.append(Finding("audit", f"audit row {kept.number}", message))
+            findings += reading.verify_scores()
+            for status in reading.sources():
+                try:
+                    findings += check_inventory(reading, status, data)
+                except SourceError as error:
+                    notes.append(f"source {status.name}: {error}")
+            in_force = reading.in_force()
+            return Examined(
+                tuple(findings),
+                tuple(notes),
+                reading.audit(1, 1).total,
+                reading.fleet_totals(as_of).overall.agents,
+                len(in_force.policies) + len(in_force.checks) + len(in_force.waivers),
+                reading.audit_head(),
+            )
 
 
 def local_enrollment_key(store: Store, as_of: datetime) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import UsageError
+from controller.model.operator import DeclaredSource, Target
 
 MIN_POLL: Final = 10
 """Seconds; remotes are not asked more often by the clock alone (gitops.md 1)."""
@@ -40,9 +41,6 @@ class OperatorSettings:
 class Settings:
     """How a controller runs."""
 
-    repo: str
-    ref: str
-    path: str
     data: Path
     host: str
     port: int
@@ -54,6 +52,10 @@ class Settings:
     """Whether paths and ``file://`` are accepted as repositories."""
     tls_cert: Path | None
     tls_key: Path | None
+    sources: tuple[DeclaredSource, ...]
+    """One for ``--repo``, or those of ``--sources``."""
+    targets: tuple[Target, ...]
+    """Whom to tell."""
     operator: OperatorSettings
 
     @property
@@ -121,6 +123,27 @@ def check(settings: Settings) -> Settings:
     for flag, file in (("--tls-cert", settings.tls_cert), ("--tls-key", settings.tls_key)):
         if file is not None and not file.is_file():
             raise UsageError(f"{flag}: there is no file {file}")
-    if settings.working_tree and not Path(settings.repo).is_dir():
-        raise UsageError(f"--working-tree needs a folder; {settings.repo!r} is none")
+    if settings.working_tree and not Path(settings.sources[0].repo).is_dir():
+        raise UsageError(f"--working-tree needs a folder; {settings.sources[0].repo!r} is none")
+    for source in settings.sources:
+        _check_source(source)
     return settings
+
+
+def _check_source(source: DeclaredSource) -> None:
+    keys = [source.gpg_keyring, source.allowed_signers, *source.forge_keys.values()]
+    named = [Path(each) for each in keys if each is not None]
+    if source.verify != "none" and not named:
+        raise UsageError(
+            f"source {source.name}: to verify signatures, name whose count: allowed signers, a GPG "
+            "keyring or a forge's key"
+        )
+    if source.verify == "none" and named:
+        raise UsageError(
+            f"source {source.name}: keys are named, but verify is none; set head or range"
+        )
+    for file in (*named, *(Path(each) for each in (source.token_file, source.ssh_key) if each)):
+        if not file.is_file():
+            raise UsageError(f"source {source.name}: there is no file {file}")
+    if source.token_env and source.token_file:
+        raise UsageError(f"source {source.name}: token_env and token_file; remove one")

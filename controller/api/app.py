@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
@@ -27,6 +28,8 @@ from controller.api.routers import (
     work,
 )
 from controller.api.services import Services
+from controller.api.webhooks import route as webhook_route
+from controller.api.webhooks.deliveries import Deliveries
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     policies.router,
@@ -41,12 +44,13 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     gitops.router,
     service.router,
 )
+_WEBHOOK: Final = re.compile(r"/api/v1/webhooks/[^/]+/[^/]+")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def methods_of(path: str) -> set[str]:
     """The methods that a path takes."""
-    if path == report_route.PATH:
+    if path == report_route.PATH or _WEBHOOK.fullmatch(path):
         return {"POST"}
     methods = {
         method
@@ -81,6 +85,11 @@ def create_app(
     # First, since it is asked for most.
     app.router.routes.append(
         PlainRoute(report_route.PATH, report_route.ReportRoute(), methods=["POST"])
+    )
+    app.router.routes.append(
+        PlainRoute(
+            webhook_route.PATH, webhook_route.WebhookRoute(Deliveries(services)), methods=["POST"]
+        )
     )
     for router in ROUTERS:
         app.include_router(router)

@@ -23,6 +23,7 @@ from controller.store.interface import Principal
 SERVICE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 _UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
 """Probes come often and from one address."""
+WEBHOOKS: Final = "/api/v1/webhooks/"
 GATE_KEY: Final = "gitward.gate"
 CHARGE_KEY: Final = "gitward.charge"
 ROUTE_KEY: Final = "gitward.route"
@@ -50,6 +51,11 @@ class Charge:
         self._gate = gate
         self._limits = gate.services.limits
         self._address = address_key(scope["client"][0] if scope.get("client") else None)
+        self._anonymous = self._limits.anonymous_requests_per_minute
+        if scope["path"].startswith(WEBHOOKS):
+            # A host's deliveries must not use up what people at the same address may ask.
+            self._address = f"webhooks {self._address}"
+            self._anonymous = self._limits.unproven_webhooks_per_minute
         self.token_hash = bearer_hash(scope["headers"])
         self.known: Known | None = gate.known.get(self.token_hash) if self.token_hash else None
         self.allowance: Allowance | None = None
@@ -60,7 +66,7 @@ class Charge:
     def _charge(self) -> Allowance | None:
         self._account = None
         if self.known is None:
-            self._account = (self._address, self._limits.anonymous_requests_per_minute)
+            self._account = (self._address, self._anonymous)
         elif self.known.machine_uuid is None:
             self._account = (f"token:{self.token_hash}", self._limits.user_requests_per_minute)
         return self._gate.limiter.charge(*self._account) if self._account else None

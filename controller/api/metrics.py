@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from controller.api.pass_metrics import outbox_metrics, pass_metrics
 from controller.api.services import Services
 from controller.fleet.objects import exception_state
 from controller.model.source import SourceStatus
@@ -36,6 +37,18 @@ class Metrics:
             ["result"],
             registry=self.registry,
         )
+        self.webhooks = Counter(
+            "gitward_webhooks",
+            "Webhooks by kind of host and what became of them.",
+            ["provider", "result"],
+            registry=self.registry,
+        )
+        self.write_conflicts = Counter(
+            "gitward_write_conflicts",
+            "Writes through the API that were refused because git decides.",
+            ["kind", "reason"],
+            registry=self.registry,
+        )
         self.registry.register(_StoreCollector(services))
 
     def count_request(self, method: str, route: str, status: int) -> None:
@@ -57,7 +70,9 @@ class _StoreCollector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
+        yield from pass_metrics(self._services.tally.now())
         with self._services.store.read() as reading:
+            yield from outbox_metrics(reading.outbox_sizes())
             yield from self._sources(reading)
             yield from self._exceptions(reading)
             yield from self._fleet(reading)

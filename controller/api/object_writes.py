@@ -68,7 +68,7 @@ def read_object(call: Call, objects: Objects[V], id_: str) -> V:
 def create_object(call: Call, objects: Objects[V], body: Mapping[str, Any]) -> tuple[str, V]:
     """Make an object; its id and how it is shown."""
     document = document_from_body(objects.kind, body)
-    with offering_patch(call, document), call.store.write() as writing:
+    with offering_patch(call, objects.kind, document), call.store.write() as writing:
         _put(call, writing, document, objects.kind)
         return document.id, _shown(call, objects, writing, document.id)
 
@@ -79,7 +79,7 @@ def change_object(
     """Replace the fields that the body names."""
     if "id" in body and body["id"] != id_:
         raise RequestError(400, "ID_MISMATCH", "the body's id is not the address's; leave it out")
-    with offering_patch(call) as proposal, call.store.write() as writing:
+    with offering_patch(call, objects.kind) as proposal, call.store.write() as writing:
         stored = _stored(writing, objects.kind, id_)
         document = document_from_body(objects.kind, body, base=stored.document)
         proposal.document = document
@@ -92,7 +92,7 @@ def change_object(
 
 def delete_object(call: Call, objects: Objects[V], id_: str, if_match: str | None) -> None:
     """Delete an object."""
-    with offering_patch(call, removed=id_), call.store.write() as writing:
+    with offering_patch(call, objects.kind, removed=id_), call.store.write() as writing:
         _stored(writing, objects.kind, id_)
         version = version_of(writing, objects.kind, id_)
         writing.delete_object(objects.kind, id_, actor=call.actor, as_of=call.as_of)

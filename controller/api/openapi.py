@@ -16,6 +16,8 @@ from pydantic.json_schema import models_json_schema
 from controller.api.access import Access
 from controller.api.report_route import ACCESS, PATH, RECEIPT
 from controller.api.route import Route
+from controller.api.webhooks import route as webhook_route
+from controller.api.webhooks.providers import PROVIDERS
 from controller.intake.wire import REPORT
 from controller.model.documents import Check, Policy, Waiver
 
@@ -76,6 +78,7 @@ def describe(app: FastAPI, routers: tuple[APIRouter, ...]) -> Json:
         schemas.pop(unused, None)
     schemas["Error"] = _ERROR_SCHEMA
     _add_report_route(document, schemas)
+    _add_webhook_route(document, schemas)
     _add_document_bodies(document, schemas)
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "A user's or agent's token."}
@@ -187,6 +190,41 @@ def _add_report_route(document: Json, schemas: Json) -> None:
                         "application/json": {"schema": {"$ref": _REF.format(model="Receipt")}}
                     },
                 }
+            },
+        }
+    }
+
+
+def _add_webhook_route(document: Json, schemas: Json) -> None:
+    schema = webhook_route.TAKEN.json_schema(ref_template=_REF, mode="serialization")
+    schemas.update(schema.pop("$defs", {}))
+    schemas["Taken"] = schema
+    good = {"content": {"application/json": {"schema": {"$ref": _REF.format(model="Taken")}}}}
+    bad = {"content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}}
+    errors = {401, 404, 405, 408, 413, 429, 503}
+    texts = {
+        "200": "A ping, a push to another ref, an event that is no push, or a delivery seen before.",
+        "202": "A pass is asked for; of a suspended source, once it is resumed.",
+    }
+    document["paths"][webhook_route.PATH] = {
+        "post": {
+            "tags": ["gitops"],
+            "summary": "Take a webhook",
+            "description": "Signed by the host over the raw body; nothing in it is trusted.",
+            "operationId": "take_webhook",
+            "parameters": [
+                {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}},
+                {
+                    "name": "provider",
+                    "in": "path",
+                    "required": True,
+                    "schema": {"type": "string", "enum": list(PROVIDERS)},
+                },
+            ],
+            "requestBody": {"content": {"application/json": {"schema": {}}}},
+            "responses": {
+                **{status: {"description": text, **good} for status, text in texts.items()},
+                **{str(each): {"description": _ERRORS[each], **bad} for each in sorted(errors)},
             },
         }
     }

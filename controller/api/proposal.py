@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from controller.api.access import Call
+from controller.api.refusals import note_refusal
 from controller.config.patch import patch, removal
-from controller.errors import GitManagedError
+from controller.errors import GitManagedError, GitOnlyError
 from controller.model.documents import AnyDocument, Waiver
+from controller.model.terms import Kind
 
 
 @dataclass(slots=True)
@@ -24,9 +26,9 @@ class Proposal:
 
 @contextmanager
 def offering_patch(
-    call: Call, document: AnyDocument | None = None, removed: str | None = None
+    call: Call, kind: Kind, document: AnyDocument | None = None, removed: str | None = None
 ) -> Iterator[Proposal]:
-    """Give a refusal by git the diff that would make the change there.
+    """Give a refusal by git the diff that would make the change there, and note the refusal.
 
     Stands around the transaction, so that nothing is read from git while the store is locked.
     """
@@ -35,7 +37,16 @@ def offering_patch(
         yield proposal
     except GitManagedError as error:
         error.detail["patch"] = _diff(call, error, proposal)
+        note_refusal(call, _about(kind, proposal), error)
         raise
+    except GitOnlyError as error:
+        note_refusal(call, _about(kind, proposal), error)
+        raise
+
+
+def _about(kind: Kind, wanted: Proposal) -> str:
+    id_ = wanted.document.id if wanted.document else wanted.removed
+    return f"{kind}/{id_ or '?'}"
 
 
 def _diff(call: Call, error: GitManagedError, wanted: Proposal) -> str | None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from controller.reconcile.preview import Previewer
 from controller.reconcile.proposals import Proposer
+from controller.reconcile.tally import Tally
 from controller.store.interface import Receipt, Store, Submission
 
 
@@ -34,8 +35,18 @@ class Limits:
     """For each user token."""
     anonymous_requests_per_minute: int = 60
     """For each address without a valid token."""
+    unproven_webhooks_per_minute: int = 600
+    """For each address: webhooks whose signature is wrong, or not read yet."""
     body_seconds: float = 30.0
     """How long a request's body may take to arrive."""
+
+
+def _closed(_source: str) -> tuple[bytes, ...]:
+    return ()
+
+
+def _nobody(_source: str) -> None:
+    """Nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,12 @@ class Services:
     wake: Callable[[str], None]
     """Nudge the reconciler of a source."""
     version: str
+    hint: Callable[[str], None] = _nobody
+    """Tell the reconciler of a source that something may have changed; harmless a thousand times."""
+    webhook_secrets: Callable[[str], tuple[bytes, ...]] = _closed
+    """The secrets good for a source's webhooks; none closes them."""
+    tally: Tally = field(default_factory=Tally)
+    """What passes came to."""
     loopback: bool = True
     """Bound to loopback only: documentation and metrics are then open."""
     poll_interval_seconds: int = 60

@@ -21,6 +21,10 @@ LISTS: Final[dict[str, str]] = {
     "machines": "/api/v1/agents",
     "tokens": "/api/v1/tokens",
     "enrollment-keys": "/api/v1/enrollment-keys",
+    "events": "/api/v1/gitops/events",
+    "revisions": "/api/v1/gitops/revisions",
+    "waiting": "/api/v1/gitops/notifications?dead=false",
+    "dead": "/api/v1/gitops/notifications?dead=true",
 }
 """What can be listed, and where the API has it."""
 
@@ -38,6 +42,15 @@ class Access(Protocol):
     def resume(self, source: str | None) -> Body: ...
     def entries(self, what: str) -> list[Body]:
         """All of one of ``LISTS``."""
+        ...
+
+    def newest(self, what: str, count: int) -> list[Body]:
+        """The newest of one of ``LISTS``, at most so many."""
+        ...
+
+    def trace(self, object: str) -> Body: ...
+    def retry(self, number: int) -> None:
+        """Try a message again that was given up."""
         ...
 
     def score(self, machine: str) -> Body:

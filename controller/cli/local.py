@@ -20,11 +20,14 @@ from controller.errors import NotFoundError, UsageError
 from controller.fleet import machines, objects, scores
 from controller.fleet.exception_findings import ExceptionFindings, exception_findings
 from controller.fleet.forecast import Forecast, forecast
-from controller.model.source import SourceStatus
+from controller.fleet.trace import trace
+from controller.model.notice import Notice
+from controller.model.source import RevisionRecord, SourceStatus
 from controller.model.terms import Role
 from controller.reconcile import operations
 from controller.store.interface import (
     EnrollmentKeyInfo,
+    Event,
     MachineQuery,
     Reading,
     Store,
@@ -83,6 +86,19 @@ class Local:
     def entries(self, what: str) -> list[Body]:
         with self._store.read() as reading:
             return _LISTS[what](reading, _now())
+
+    def newest(self, what: str, count: int) -> list[Body]:
+        with self._store.read() as reading:
+            return _NEWEST[what](reading, count)
+
+    def trace(self, object: str) -> Body:
+        with self._store.read() as reading:
+            return trace(reading, object).model_dump(mode="json")
+
+    def retry(self, number: int) -> None:
+        with self._store.write() as writing:
+            if not writing.revive_notice(number, actor=self._actor, as_of=_now()):
+                raise NotFoundError(f"no message {number} was given up")
 
     def score(self, machine: str) -> Body:
         as_of = _now()
@@ -183,6 +199,20 @@ _LISTS: dict[str, Callable[[Reading, datetime], list[Body]]] = {
     "tokens": lambda reading, _: [_json(TokenInfo, each) for each in reading.tokens()],
     "enrollment-keys": lambda reading, _: [
         _json(EnrollmentKeyInfo, each) for each in reading.enrollment_keys()
+    ],
+}
+
+
+_NEWEST: dict[str, Callable[[Reading, int], list[Body]]] = {
+    "events": lambda reading, n: [_json(Event, each) for each in reading.events(1, n).items],
+    "revisions": lambda reading, n: [
+        _json(RevisionRecord, each) for each in reading.revisions(1, n).items
+    ],
+    "waiting": lambda reading, n: [
+        _json(Notice, each) for each in reading.notices(1, n, dead=False).items
+    ],
+    "dead": lambda reading, n: [
+        _json(Notice, each) for each in reading.notices(1, n, dead=True).items
     ],
 }
 

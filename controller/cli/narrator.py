@@ -35,18 +35,21 @@ class Narrator:
             )
             self._say(f"dashboard: {address}/")
             self._say(f"  a token to sign in with: gitward token create NAME --role viewer{data}")
-        self._say(f"reading {self._settings.repo} at {self._settings.ref} ...")
+        for source in self._settings.sources:
+            # Never the address as it was typed: it may hold a token.
+            self._say(f"reading {controller.places[source.name]} at {source.ref} ...")
         if self._settings.local_agent:
             self._agent = threading.Thread(target=self._run_agent, name="agent", daemon=True)
             self._agent.start()
 
-    def passed(self, result: PassResult) -> None:
-        """A pass over the source is done."""
+    def passed(self, source: str, result: PassResult) -> None:
+        """A pass over a source is done."""
+        which = f"{source}: " if len(self._settings.sources) > 1 else ""
         ending = result.ending
         if self._controller is not None and ending.kind == "applied":
             self._tell_applied(self._controller)
         elif ending.kind in {"stalled", "held", "transient"}:
-            self._say(f"{ending.reason}: {ending.message}")
+            self._say(f"{which}{ending.reason}: {ending.message}")
             for problem in ending.problems[:20]:
                 self._say(f"  {problem}")
             self._say("nothing in force has changed; gitward status tells more")

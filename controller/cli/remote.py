@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 
@@ -90,6 +90,25 @@ class Remote:
 
     def entries(self, what: str) -> list[Body]:
         return self._pages(LISTS[what])
+
+    def newest(self, what: str, count: int) -> list[Body]:
+        path, _, filters = LISTS[what].partition("?")
+        query = {"per_page": str(min(count, _PER_PAGE))} | dict(parse_qsl(filters))
+        items: list[Body] = []
+        page = 0
+        while len(items) < count:
+            page += 1
+            answer = self._call("GET", path, query={**query, "page": str(page)})
+            items += answer["items"]
+            if page >= answer["pages"]:
+                break
+        return items[:count]
+
+    def trace(self, object: str) -> Body:
+        return self._call("GET", "/api/v1/gitops/trace", query={"object": object})
+
+    def retry(self, number: int) -> None:
+        self._call("POST", f"/api/v1/gitops/notifications/{number}/retry")
 
     def score(self, machine: str) -> Body:
         found = [

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from controller.cli import exit_codes
 from controller.cli.options import option
+from controller.errors import UsageError
 
 if TYPE_CHECKING:
     from controller.bootstrap import Controller
     from controller.cli.narrator import Narrator
+    from controller.model.operator import DeclaredSource
     from controller.settings import Settings
 
 _GRACE = 8
@@ -26,8 +28,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    option(parser, "--repo", metavar="URL_OR_PATH", help="the configuration repository")
     option(
-        parser, "--repo", required=True, metavar="URL_OR_PATH", help="the configuration repository"
+        parser,
+        "--sources",
+        type=Path,
+        metavar="FILE",
+        help="several repositories, instead of --repo",
     )
     option(parser, "--ref", default="main", help="branch or tag, or HEAD (default: main)")
     option(
@@ -47,6 +54,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser, "--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate"
     )
     option(parser, "--tls-key", type=Path, metavar="FILE", help="the certificate's private key")
+    option(
+        parser,
+        "--verify",
+        choices=("none", "head", "range"),
+        default="none",
+        help="which commits must be signed: none, the head, or all since the last verified one",
+    )
+    option(parser, "--allowed-signers", metavar="FILE", help="SSH keys whose signatures count")
+    option(parser, "--gpg-keyring", metavar="FILE", help="OpenPGP keys whose signatures count")
+    option(
+        parser,
+        "--forge-key",
+        action="append",
+        metavar="NAME=FILE",
+        help="the key by which a forge signs what it merges, trusted under this name",
+    )
+    option(
+        parser, "--notifications", type=Path, metavar="FILE", help="whom to tell of what happens"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
+    from controller.config.operator_file import read_notifications
     from controller.settings import Settings, check, from_environment
 
     operator = from_environment()
@@ -76,9 +103,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     typed = any(each == "--repo" or each.startswith("--repo=") for each in sys.argv)
     return check(
         Settings(
-            repo=options.repo,
-            ref=options.ref,
-            path="" if options.path == "." else options.path,
+            sources=_sources(options),
+            targets=read_notifications(options.notifications).targets
+            if options.notifications
+            else (),
             data=options.data,
             host=options.host,
             port=options.port,
@@ -91,6 +119,42 @@ def _settings(options: argparse.Namespace) -> Settings:
             operator=operator,
         )
     )
+
+
+def _sources(options: argparse.Namespace) -> tuple[DeclaredSource, ...]:
+    from controller.config.operator_file import read_sources
+    from controller.model.operator import DeclaredSource
+    from controller.wiring import SOURCE_NAME
+
+    if options.sources is not None:
+        if options.repo is not None or options.working_tree:
+            raise UsageError("--sources stands instead of --repo and --working-tree; remove one")
+        return read_sources(options.sources).sources
+    if options.repo is None:
+        raise UsageError("name the configuration repository with --repo, or several with --sources")
+    keys = dict(_named_file(each) for each in options.forge_key or ())
+    try:
+        return (
+            DeclaredSource(
+                name=SOURCE_NAME,
+                repo=options.repo,
+                ref=options.ref,
+                path="" if options.path == "." else options.path,
+                verify=options.verify,
+                gpg_keyring=options.gpg_keyring,
+                allowed_signers=options.allowed_signers,
+                forge_keys=keys,
+            ),
+        )
+    except ValueError as error:
+        raise UsageError(f"--repo, --ref, --path or a key cannot be meant: {error}") from error
+
+
+def _named_file(text: str) -> tuple[str, str]:
+    name, equals, file = text.partition("=")
+    if not equals or not name or not file:
+        raise UsageError(f"--forge-key is {text!r}; write NAME=FILE, such as github=web-flow.asc")
+    return name, file
 
 
 def _listen(settings: Settings) -> socket.socket | None:

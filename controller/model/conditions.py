@@ -25,6 +25,9 @@ STALLED_REASONS: Final[dict[str, str]] = {
     "NonFastForward": "The ref was rewritten; confirm it or go back by a revert commit.",
     "AccessDenied": "The remote refused access or does not have the repository; change the settings.",
 }
+VERIFIED_REASONS: Final[dict[str, str]] = {
+    "Verified": "Every commit that had to be signed is signed by a key the operator named.",
+}
 TRANSIENT_REASONS: Final[dict[str, str]] = {
     "FetchFailed": "The remote could not be reached or sent something unusable; retried with backoff.",
     "AuthenticationFailed": "The remote refused the credentials; retried with backoff.",

@@ -8,6 +8,7 @@ than one field of one document to judge is in ``config/rules``. A reviewed excep
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Annotated, Final, Literal
 
@@ -206,6 +207,34 @@ class RepositorySettings(Document):
     api_writes: Literal["allow", "deny"] = "allow"
     api_exceptions: Literal["allow", "deny"] = "deny"
     prune: PruneSettings = PruneSettings()
+
+
+def strictest(settings: Iterable[RepositorySettings]) -> RepositorySettings:
+    """What several repositories together demand of writes through the API: each may only tighten."""
+    several = list(settings)
+    if len(several) == 1:
+        return several[0]
+    exceptions = [each.exceptions for each in several]
+    if not several:
+        return RepositorySettings()
+    return RepositorySettings(
+        exceptions=ExceptionSettings(
+            require_expiry=any(each.require_expiry for each in exceptions),
+            max_days=min(each.max_days for each in exceptions),
+            warn_days=max(each.warn_days for each in exceptions),
+            require_owner=any(each.require_owner for each in exceptions),
+            require_ticket=any(each.require_ticket for each in exceptions),
+        ),
+        builtin_checks=any(each.builtin_checks for each in several),
+        api_writes="deny" if any(each.api_writes == "deny" for each in several) else "allow",
+        api_exceptions=(
+            "allow" if all(each.api_exceptions == "allow" for each in several) else "deny"
+        ),
+        prune=PruneSettings(
+            max_percent=min(each.prune.max_percent for each in several),
+            max_count=min(each.prune.max_count for each in several),
+        ),
+    )
 
 
 AnyDocument = Policy | Check | Waiver

@@ -22,6 +22,32 @@ class Commit:
     trailers: tuple[tuple[str, str], ...] = ()
 
 
+Verdict = Literal["good", "unsigned", "foreign", "expired", "revoked", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What is known of a commit's signature; names are text from git and from keys."""
+
+    sha: str
+    verdict: Verdict
+    """``foreign``: by a key that the operator did not name."""
+    signer: str
+    key: str
+    """Fingerprint."""
+    forge: str | None
+    """The forge whose own key it is, by the operator's name for it."""
+    author: str
+    subject: str
+
+    @property
+    def by(self) -> str:
+        """Who signed, for people."""
+        if self.forge is not None:
+            return f"the forge {self.forge} ({self.key})"
+        return f"{self.signer or 'an unknown key'} ({self.key})"
+
+
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
     """A plan that waits for a person."""
@@ -67,6 +93,12 @@ class SourceStatus:
     """How often reading ``last_attempted_revision`` began and never ended: the crash counter."""
     applied_generation: int = 0
     """The generation of the settings that the applied revision came by."""
+    trust: str = "none"
+    """What must be signed, with a mark of the keys that count."""
+    limit: str = ""
+    """What alone it may declare, in words; empty is no limit."""
+    verified_commit: str | None = None
+    """The newest commit whose signature was good: where the next range begins."""
     conditions: tuple[Condition, ...] = ()
     problems: tuple[Problem, ...] = ()
     held_plan: HeldPlan | None = None

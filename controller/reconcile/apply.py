@@ -79,7 +79,9 @@ def _tell_adoptions(writing: Writing, work: Pass, as_of: datetime) -> None:
             changed = ", ".join(change.field for change in each.fields) or "nothing"
             message = f"git took it over from {was}; changed: {changed}"
             about, revision = f"{each.kind}/{each.id}", work.snapshot.revision
-            writing.add_event(Event(as_of, about, ADOPTED, revision, message))
+            event = Event(as_of, about, ADOPTED, revision, message)
+            if writing.add_event(event):
+                writing.tell(event, work.name)
 
 
 def _read_back(writing: Writing, work: Pass) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,7 +18,7 @@ from controller.errors import (
     VerificationFailedError,
 )
 from controller.model.problem import Problem
-from controller.model.source import HeldPlan
+from controller.model.source import HeldPlan, Signature, Verdict
 
 EndKind = Literal["suspended", "settled", "applied", "stalled", "held", "transient"]
 
@@ -80,6 +81,30 @@ def invalid(problems: tuple[Problem, ...]) -> Ending:
         message += f" (and {len(errors) - 1} more)"
     warnings = tuple(each for each in problems if each.level != "error")
     return Ending("stalled", "InvalidConfiguration", message, bounded((*errors, *warnings)))
+
+
+_VERDICTS: Final[dict[Verdict, str]] = {
+    "good": "is signed",
+    "unsigned": "is not signed; sign it, or have the forge sign what it merges",
+    "foreign": "is signed by a key that is not among those named",
+    "expired": "is signed by a key whose time is over",
+    "revoked": "is signed by a key that was revoked",
+    "bad": "carries a signature that does not fit it",
+}
+
+
+def unverified(bad: Sequence[Signature], revision: str) -> Ending:
+    """The ending of a revision that is not signed as it must be; every commit is told, up to five."""
+    told = []
+    for each in bad[:5]:
+        key = f" ({each.key})" if each.key else ""
+        told.append(
+            f"{each.sha[:12]} “{each.subject}” by {each.author} {_VERDICTS[each.verdict]}{key}"
+        )
+    message = "; ".join(told) or f"{revision}: no commit was found to verify"
+    if len(bad) > 5:
+        message += f"; and {len(bad) - 5} more"
+    return Ending("stalled", "VerificationFailed", message)
 
 
 def bounded(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

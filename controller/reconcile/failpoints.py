@@ -10,6 +10,7 @@ Point = Literal[
     "after_resolve",
     "after_fetch",
     "after_snapshot",
+    "after_verify",
     "after_begin",
     "after_read",
     "after_load",

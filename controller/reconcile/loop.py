@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -17,6 +18,8 @@ from controller.store.interface import Store
 
 MIN_INTERVAL: Final = 10.0
 """Seconds; a remote is not asked more often by the clock alone."""
+CALM: Final = 5.0
+"""Seconds between hints that are followed, once one has turned out to be empty."""
 _LOOK_SECONDS: Final = 1.0
 """How often the store is looked at for what another process asked for (the command line)."""
 _log = logging.getLogger("controller.reconcile")
@@ -55,6 +58,10 @@ class Loop:
         self._seen = 0
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self._waking = threading.Lock()
+        self._meant = False
+        self._hinted = False
+        self._calm_until = 0.0
         name = reconciler.source.name
         self._threads = (
             threading.Thread(target=self._run, name=f"reconcile-{name}", daemon=True),
@@ -68,12 +75,25 @@ class Loop:
 
     def wake(self) -> None:
         """Make a pass now, or another one after the one that runs. Harmless when repeated."""
-        self._wake.set()
+        with self._waking:
+            self._meant = True
+            self._wake.set()
+
+    def hint(self) -> None:
+        """Make a pass soon, for something may have changed: a webhook came.
+
+        One is followed at once. When it turns out to be empty, further ones wait for ``CALM`` seconds
+        and are then one; the request that is stored with them keeps them from being forgotten.
+        """
+        with self._waking:
+            if not self._calm():
+                self._hinted = True
+                self._wake.set()
 
     def stop(self, timeout: float = 10.0) -> bool:
         """End after the step that runs; whether all threads ended in time (seconds)."""
         self._stop.set()
-        self._wake.set()
+        self.wake()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(timeout)
@@ -81,15 +101,33 @@ class Loop:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._wake.clear()
+            hinted = self._begin()
             result = self._pass()
+            if hinted and result.ending.kind == "settled":
+                self._calm_down()
             if result.ending.kind == "transient":
                 self._failures += 1
                 self._wait(backoff(self._failures, self._jitter))
                 continue
             self._failures = 0
-            if not result.again:
+            if not result.again or (self._calm() and self._by_hint()):
                 self._wait(self._interval * (0.9 + 0.2 * self._jitter()))
+
+    def _begin(self) -> bool:
+        """Start anew with listening; whether a hint asked for the pass that begins."""
+        with self._waking:
+            hinted, self._hinted, self._meant = self._hinted, False, False
+            self._wake.clear()
+        return hinted
+
+    def _calm_down(self) -> None:
+        with self._waking:
+            self._calm_until = time.monotonic() + CALM
+            if not self._meant:
+                self._wake.clear()
+
+    def _calm(self) -> bool:
+        return time.monotonic() < self._calm_until
 
     def _pass(self) -> PassResult:
         try:
@@ -124,13 +162,26 @@ class Loop:
             return False  # the pass that is due says so
         if status is None or request <= self._seen:
             request = 0  # this one has woken us before: it does not cut the backoff short again
+        if request and self._by_hint():
+            if self._calm():
+                return False
+            self._hinted = True
         self._seen = max(self._seen, request)
         failing = self._failures > 0
         return status is not None and asked(status, request, self._clock(), failing=failing)
 
+    def _by_hint(self) -> bool:
+        """Whether the newest request is a webhook's."""
+        try:
+            with self._store.read() as reading:
+                actor = reading.requested_by(self._reconciler.source.name)
+        except StoreError:
+            return False
+        return actor.startswith("webhook:")
+
     def _watch(self) -> None:
         for _ in self._reconciler.source.watch(self._stop):
-            self._wake.set()
+            self.wake()
 
 
 def asked(status: SourceStatus, request: int, as_of: datetime, *, failing: bool = False) -> bool:

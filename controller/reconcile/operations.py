@@ -113,7 +113,9 @@ def suspend(
         writing.add_audit(actor, "suspend", about, as_of, detail=detail)
         revision = status.last_applied_revision or ""
         message = f"suspended by {actor}: {status.suspend_reason}"
-        writing.add_event(Event(as_of, about, SUSPENDED_REASON, revision, message))
+        event = Event(as_of, about, SUSPENDED_REASON, revision, message)
+        writing.add_event(event)
+        writing.tell(event, status.name)
     return status
 
 

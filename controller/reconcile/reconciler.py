@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from controller.errors import ControllerError, StoreError
+from controller.model.operator import SourceLimit
 from controller.model.source import SourceStatus
 from controller.reconcile.contents import Contents
 from controller.reconcile.ending import Ending, failed
@@ -19,6 +22,8 @@ from controller.reconcile.work import Pass
 from controller.source.interface import Source
 from controller.store.interface import Store
 
+NO_LIMIT: Final = SourceLimit()
+
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
@@ -27,20 +32,33 @@ class PassResult:
     ending: Ending
     again: bool = False
     """A request came in while it ran: go again at once."""
+    phases: tuple[tuple[str, float], ...] = ()
+    """Names of the steps that were taken, and the seconds they took."""
+    operations: tuple[tuple[str, int], ...] = ()
+    """Of the plan, when it was put in force."""
 
 
 class Reconciler:
     """Brings what one source declares into force, pass by pass. One pass at a time."""
 
-    def __init__(self, source: Source, store: Store, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        store: Store,
+        *,
+        clock: Callable[[], datetime],
+        limit: SourceLimit = NO_LIMIT,
+    ) -> None:
         """Keep what is needed; nothing is read or written yet.
 
         Args:
             source: Where the configuration comes from.
             store: Where it is put in force.
             clock: Now, aware, UTC.
+            limit: What the source may declare.
         """
         self.source = source
+        self._limit = limit
         self._store = store
         self._clock = clock
         self._contents = Contents()
@@ -52,7 +70,13 @@ class Reconciler:
             StoreError: The store cannot be written.
         """
         source = self.source
-        settings = {"url": source.url, "ref": source.ref, "path": source.path}
+        settings = {
+            "url": source.url,
+            "ref": source.ref,
+            "path": source.path,
+            "trust": source.trust,
+            "limit": str(self._limit),
+        }
         with self._store.read() as reading:
             known = reading.source(source.name)
         if known is not None and with_settings(known, **settings) == known:
@@ -71,8 +95,12 @@ class Reconciler:
         """Make one pass. Never raises a ``ControllerError``: what goes wrong is in the ending."""
         try:
             work = self._begin()
-            ending = _drive(work)
-            return PassResult(ending, again=self._end(work, ending))
+            phases: list[tuple[str, float]] = []
+            ending = _drive(work, phases)
+            again = self._end(work, ending)
+            applied = work.plan if ending.kind == "applied" else None
+            operations = tuple(applied.counts().items()) if applied else ()
+            return PassResult(ending, again, tuple(phases), operations)
         except StoreError as error:
             return PassResult(failed(error))
 
@@ -95,7 +123,9 @@ class Reconciler:
             status = reading.source(status.name) or status
         if status.suspended and status.suspend_until and status.suspend_until <= now:
             status = self._resume(status.name)
-        return Pass(self.source, self._store, self._clock, self._contents, status, request)
+        return Pass(
+            self.source, self._store, self._clock, self._contents, status, request, self._limit
+        )
 
     def _resume(self, name: str) -> SourceStatus:
         """End a suspension whose time is over."""
@@ -111,12 +141,15 @@ class Reconciler:
         return status
 
 
-def _drive(work: Pass) -> Ending:
+def _drive(work: Pass, phases: list[tuple[str, float]]) -> Ending:
     for step in STEPS:
+        began = time.monotonic()
         try:
             ending = step(work)
         except ControllerError as error:
             return failed(error)
+        finally:
+            phases.append((step.__name__, time.monotonic() - began))
         if ending is not None:
             return ending
     raise AssertionError("the last step always ends a pass")

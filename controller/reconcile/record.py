@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from controller.model.source import RevisionRecord, RevisionResult
+from controller.model.source import RevisionRecord, RevisionResult, SourceStatus
 from controller.reconcile.ending import Ending, EndKind
-from controller.reconcile.summarize import summarize
+from controller.reconcile.summarize import summarize, with_verification
 from controller.reconcile.work import Pass
 from controller.store.interface import Event, Writing
 
@@ -26,14 +26,37 @@ def conclude(writing: Writing, work: Pass, ending: Ending, as_of: datetime) -> b
     """Store what is to be said about the source; whether a newer request waits already."""
     before = writing.source(work.name) or work.status
     status = summarize(before, ending, request=work.request, revision=work.revision, as_of=as_of)
+    status = with_verification(
+        status, ending, trust=before.trust, verified=work.verified, as_of=as_of
+    )
     if status != before:
         writing.save_source(status)
     _remember_refusal(writing, work, ending, as_of)
+    _tell(writing, work, ending, (before, status), as_of)
+    return writing.reconcile_request(work.name) > work.request
+
+
+def _tell(
+    writing: Writing,
+    work: Pass,
+    ending: Ending,
+    turn: tuple[SourceStatus, SourceStatus],
+    as_of: datetime,
+) -> None:
+    """Add the event, and tell those who listen when it is news: a new one, or another state."""
+    before, after = turn
+    about = f"source/{work.name}"
+    was, now = before.condition("Ready"), after.condition("Ready")
+    turned = (was and (was.status, was.reason)) != (now and (now.status, now.reason))
     if ending.reason:
         revision = work.revision or before.last_attempted_revision or ""
-        about = f"source/{work.name}"
-        writing.add_event(Event(as_of, about, ending.reason, revision, ending.message))
-    return writing.reconcile_request(work.name) > work.request
+        event = Event(as_of, about, ending.reason, revision, ending.message)
+        if writing.add_event(event) or turned:
+            writing.tell(event, work.name)
+    elif turned and now is not None:
+        # What a passing failure had said no longer holds.
+        revision = after.last_attempted_revision or ""
+        writing.tell(Event(as_of, about, now.reason, revision, now.message), work.name)
 
 
 def worth_storing(work: Pass, ending: Ending, as_of: datetime) -> bool:

@@ -6,17 +6,19 @@ moment matters: ``begin``, that a revision is about to be read, and ``apply``, w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from controller.config.builtin import builtin_checks_if_wanted
+from controller.config.limits import outside
 from controller.config.load import assemble
 from controller.model.problem import Problem
-from controller.model.source import revision_name
+from controller.model.source import Signature, revision_name
 from controller.model.terms import KINDS
 from controller.reconcile import guards
 from controller.reconcile.apply import apply
-from controller.reconcile.ending import SETTLED, SUSPENDED, Ending, bounded, invalid
+from controller.reconcile.ending import SETTLED, SUSPENDED, Ending, bounded, invalid, unverified
 from controller.reconcile.failpoints import reached
 from controller.reconcile.plan import foreign, owned, plan
 from controller.reconcile.summarize import begun, settled
@@ -54,6 +56,32 @@ def fetch(work: Pass) -> Ending | None:
     return None
 
 
+def verify(work: Pass) -> Ending | None:
+    """Where commits must be signed, end the pass before a byte of an unsigned one is read."""
+    mode, _, _ = work.source.trust.partition(":")
+    if mode == "none":
+        reached("after_verify")
+        return None
+    since = work.status.verified_commit if mode == "range" else None
+    if since == work.sha:
+        since = None  # under other keys: the head itself is verified again
+    found = work.source.signatures(since, work.sha, work.now())
+    reached("after_verify")
+    bad = [each for each in found if each.verdict != "good"]
+    if bad or not found:
+        return unverified(bad, work.snapshot.revision)
+    work.verified = (work.sha, _signed(found, work.snapshot.revision))
+    return None
+
+
+def _signed(found: Sequence[Signature], revision: str) -> str:
+    told = f"{revision} is signed by {found[0].by}"
+    others = sorted({each.by for each in found[1:]} - {found[0].by})
+    if len(found) > 1:
+        told += f"; with it {len(found) - 1} earlier commits"
+    return told + (f", also by {', '.join(others[:5])}" if others else "")
+
+
 def begin(work: Pass) -> Ending | None:
     """Store that this revision is about to be read, and how often that never ended."""
     revision = work.snapshot.revision
@@ -74,7 +102,7 @@ def load(work: Pass) -> Ending | None:
     with work.store.read() as reading:
         in_force = reading.in_force()
         first_applied = reading.first_applied()
-    work.settings = in_force.settings
+        work.settings = reading.settings_of(work.name)
     work.current = {
         (kind, id_): managed for kind in KINDS for id_, managed in in_force.of_kind(kind).items()
     }
@@ -90,6 +118,7 @@ def load(work: Pass) -> Ending | None:
     problems = tuple(
         replace(each, level="warning") if each.clock else each for each in loaded.problems
     )
+    problems += outside(work.head, work.limit, work.name)
     problems += foreign(work.current, work.head, source=work.name)
     if any(each.level == "error" for each in problems):
         return invalid(problems)
@@ -130,6 +159,7 @@ STEPS: Final[tuple[Step, ...]] = (
     stop_when_suspended,
     resolve,
     fetch,
+    verify,
     begin,
     load,
     make_plan,

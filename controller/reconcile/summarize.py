@@ -60,6 +60,37 @@ def summarize(
             return with_conditions(status, as_of, {"Ready": told, "Reconciling": None})
 
 
+def with_verification(
+    status: SourceStatus,
+    ending: Ending,
+    *,
+    trust: str,
+    verified: tuple[str, str] | None,
+    as_of: datetime,
+) -> SourceStatus:
+    """The status with what a pass found about signatures.
+
+    Args:
+        status: After the pass.
+        ending: How it ended.
+        trust: What must be signed; ``none`` takes the condition away.
+        verified: The commit whose signature was good and who made it; none when none was looked at.
+        as_of: Now.
+    """
+    if trust == "none":
+        bare = replace(status, verified_commit=None)
+        return with_conditions(bare, as_of, {"SourceVerified": None})
+    if ending.reason == "VerificationFailed":
+        told: Told = ("False", ending.reason, ending.message)
+        return with_conditions(status, as_of, {"SourceVerified": told})
+    if verified is None:
+        return status
+    sha, message = verified
+    good: Told = ("True", "Verified", message)
+    found = replace(status, verified_commit=sha)
+    return with_conditions(found, as_of, {"SourceVerified": good})
+
+
 def begun(previous: SourceStatus, *, revision: str, as_of: datetime) -> SourceStatus:
     """The status when a revision is about to be read: stored first, since reading may end us."""
     again = previous.last_attempted_revision == revision
@@ -79,15 +110,38 @@ def begun(previous: SourceStatus, *, revision: str, as_of: datetime) -> SourceSt
     return with_conditions(status, as_of, wanted)
 
 
-def fresh(name: str, *, url: str, ref: str, path: str, as_of: datetime) -> SourceStatus:
+def fresh(
+    name: str,
+    *,
+    url: str,
+    ref: str,
+    path: str,
+    trust: str = "none",
+    limit: str = "",
+    as_of: datetime,
+) -> SourceStatus:
     """The status of a source that was never looked at."""
-    status = SourceStatus(name=name, url=url, ref=ref, path=path)
+    status = SourceStatus(name=name, url=url, ref=ref, path=path, trust=trust, limit=limit)
     told: Told = ("Unknown", "NoRevision", READY_REASONS["NoRevision"])
     return with_conditions(status, as_of, {"Ready": told})
 
 
-def with_settings(previous: SourceStatus, *, url: str, ref: str, path: str) -> SourceStatus:
-    """The status under these settings; a change of them makes a new generation."""
+def with_settings(
+    previous: SourceStatus,
+    *,
+    url: str,
+    ref: str,
+    path: str,
+    trust: str = "none",
+    limit: str = "",
+) -> SourceStatus:
+    """The status under these settings; a change of the place makes a new generation.
+
+    Other keys or another limit make the same head be looked at again. They are no new place: a
+    rewritten ref is still noticed.
+    """
+    if (previous.trust, previous.limit) != (trust, limit):
+        previous = replace(previous, trust=trust, limit=limit, observed_generation=0)
     if (previous.url, previous.ref, previous.path) == (url, ref, path):
         return previous
     return replace(

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from controller.model.configuration import Configuration
 from controller.model.documents import RepositorySettings
+from controller.model.operator import SourceLimit
 from controller.model.plan import Plan
 from controller.model.problem import Problem
 from controller.model.source import Commit, SourceStatus
@@ -32,6 +33,8 @@ class Pass:
     request: int
     """The newest reconcile request when the pass began."""
 
+    limit: SourceLimit
+    """What the source may declare."""
     revision: str | None = None
     commit: Commit | None = None
     plan: Plan | None = None
@@ -41,11 +44,13 @@ class Pass:
     """``fetch``."""
     head: Configuration = field(init=False)
     """``load``: what the revision declares."""
+    verified: tuple[str, str] | None = None
+    """``verify``: the commit whose signature was good, and who signed it."""
     warnings: tuple[Problem, ...] = ()
     current: Current = field(init=False)
     """``load``: everything in force."""
     settings: RepositorySettings = field(init=False)
-    """``load``: of the repository as in force."""
+    """``load``: of this repository, as in force."""
     before: Mapping[Kind, int] = field(init=False)
     """``make_plan``: how much of each kind the source declares now."""
 

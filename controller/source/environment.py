@@ -14,6 +14,7 @@ from typing import Final
 
 from controller.errors import SourceRefusedError
 from controller.source.address import Address, Credential
+from controller.source.keyring import Keyring
 from controller.source.limits import Limits
 
 _PASSED_ON: Final = (
@@ -113,6 +114,18 @@ def git_environment(
         environment[f"GIT_CONFIG_KEY_{number}"] = key
         environment[f"GIT_CONFIG_VALUE_{number}"] = value
     return environment
+
+
+def with_keys(environment: Mapping[str, str], keys: Keyring) -> dict[str, str]:
+    """The environment of a git that verifies signatures by these keys, and by no others."""
+    count = int(environment["GIT_CONFIG_COUNT"])
+    return {
+        **environment,
+        "GNUPGHOME": str(keys.home),
+        "GIT_CONFIG_COUNT": str(count + 1),
+        f"GIT_CONFIG_KEY_{count}": "gpg.ssh.allowedSignersFile",
+        f"GIT_CONFIG_VALUE_{count}": str(keys.signers),
+    }
 
 
 def global_config_text(safe_directories: tuple[str, ...]) -> str:

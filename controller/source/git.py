@@ -13,6 +13,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Final
@@ -94,6 +95,12 @@ class Git:
                 self._running -= 1
                 self._idle.notify_all()
         return self._finished(process, said, _verb(arguments), seconds)
+
+    def under(self, environment: Mapping[str, str]) -> Git:
+        """The same, with another environment; closed together with this one."""
+        other = copy(self)
+        other._environment = dict(environment)  # noqa: SLF001 - of the same class
+        return other
 
     def close(self) -> None:
         """End what runs, wait until it is gone, and refuse to start more."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from controller.model.source import Commit
+from controller.model.source import Commit, Signature
 
 Wanted = Callable[[str], bool]
 """Says of a path below the configured root whether it is a document.
@@ -62,6 +63,10 @@ class Source(Protocol):
     def path(self) -> str:
         """The root inside the repository, empty for its top."""
 
+    @property
+    def trust(self) -> str:
+        """``none``, or what must be signed with a mark of the keys: ``range:1a2b3c``."""
+
     def head(self) -> str:
         """Ask the remote which commit the ref names now.
 
@@ -78,6 +83,15 @@ class Source(Protocol):
         Raises:
             FetchFailedError: Also when the ref moved away from ``sha`` meanwhile: ask again.
             TreeRefusedError: The remote's objects are malformed on purpose (``..``, ``.git``).
+        """
+
+    def signatures(self, old: str | None, new: str, as_of: datetime) -> tuple[Signature, ...]:
+        """What is known of the signatures of ``new`` and of what it adds to ``old``, newest first.
+
+        Without ``old`` of ``new`` alone; when ``old`` is not here, of the whole history.
+
+        Raises:
+            VerificationFailedError: The keys cannot be used, or there are too many commits.
         """
 
     def snapshot(self, sha: str) -> Snapshot:

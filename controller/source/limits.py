@@ -31,3 +31,5 @@ class Limits:
     """Commits reported between two revisions."""
     walk_commits: int = 5_000
     """Commits looked at for the last change of each file."""
+    signed_commits: int = 5_000
+    """Commits whose signatures are verified between two revisions."""

@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -20,7 +21,7 @@ from controller.errors import (
     RevisionNotFoundError,
     SourceRefusedError,
 )
-from controller.model.source import Commit
+from controller.model.source import Commit, Signature
 from controller.source.address import Address, parse_name, parse_path, parse_ref
 from controller.source.damage import DamagedError
 from controller.source.environment import (
@@ -28,15 +29,18 @@ from controller.source.environment import (
     git_environment,
     global_config_text,
     secrets_of,
+    with_keys,
 )
 from controller.source.failures import blames_remote, failure
 from controller.source.git import Git, require_git
 from controller.source.git_folder import git_folder
 from controller.source.interface import Snapshot, TreeFile, Wanted
+from controller.source.keyring import keyring
 from controller.source.limits import Limits
 from controller.source.mirror_folder import MirrorFolder, write_config
 from controller.source.objects import Objects
 from controller.source.proposal import Change, push, request_url
+from controller.source.trust import NO_TRUST, Trust
 from controller.source.watch import watch_refs
 
 _T = TypeVar("_T")
@@ -58,6 +62,7 @@ class GitSource:
         access: Access | None = None,
         limits: Limits | None = None,
         inherited: Mapping[str, str] | None = None,
+        trust: Trust = NO_TRUST,
     ) -> None:
         """Touch nothing yet: the mirror is made when it is first needed.
 
@@ -71,6 +76,7 @@ class GitSource:
             access: Credentials and keys.
             limits: Bounds on time and size.
             inherited: The environment of which a little is passed on; this process's by default.
+            trust: Whose signatures count.
 
         Raises:
             SourceRefusedError: A name, ref or path that is not accepted.
@@ -93,6 +99,8 @@ class GitSource:
             access=access,
             limits=self._limits,
         )
+        self._environment = environment
+        self._trust = trust
         self._git = Git(environment, limits=self._limits, secrets=self._secrets)
         self._objects = self._new_objects()
         self._private_ref = f"refs/gitward/{self.name}"
@@ -128,6 +136,22 @@ class GitSource:
                     "it is asked again"
                 )
             self._clean_now_and_then()
+
+    @property
+    def trust(self) -> str:
+        """What must be signed, with a mark of the keys as they are now."""
+        return self._trust.word()
+
+    def signatures(self, old: str | None, new: str, as_of: datetime) -> tuple[Signature, ...]:
+        """What is known of the signatures between two commits."""
+
+        def verify(objects: Objects) -> tuple[Signature, ...]:
+            path = self._environment.get("PATH", "")
+            with keyring(self._trust, self._folder.root, as_of, path) as keys:
+                git = self._git.under(with_keys(self._environment, keys))
+                return objects.signatures(git, keys, old, new)
+
+        return self._reading(verify)
 
     def snapshot(self, sha: str) -> Snapshot:
         """List the documents at that commit."""

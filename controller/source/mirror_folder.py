@@ -35,9 +35,9 @@ class MirrorFolder:
     """One source's folder below the data folder."""
 
     def __init__(self, data: Path, name: str) -> None:
-        self._root = data / "mirrors" / name
-        self.mirror = self._root / "mirror.git"
-        self.home = self._root / "home"
+        self.root = data / "mirrors" / name
+        self.mirror = self.root / "mirror.git"
+        self.home = self.root / "home"
         self.global_config = self.home / "gitconfig"
         self._lock: int | None = None
 
@@ -50,19 +50,19 @@ class MirrorFolder:
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._lock is None:
-                self._lock = _locked(self._root / "lock")
+                self._lock = _locked(self.root / "lock")
             self.global_config.write_text(global_config, encoding="utf-8")
-            for left_over in self._root.glob("building-*"):
+            for left_over in self.root.glob("building-*"):
                 shutil.rmtree(left_over)
-            for left_over in self._root.glob("old-*"):
+            for left_over in (*self.root.glob("old-*"), *self.root.glob("keys-*")):
                 shutil.rmtree(left_over)
         except BlockingIOError as error:
             raise FetchFailedError(
-                f"the mirror {self._root} is in use by another process; "
+                f"the mirror {self.root} is in use by another process; "
                 "stop the other controller, or wait until its last git process has ended"
             ) from error
         except OSError as error:
-            raise FetchFailedError(f"the mirror {self._root} cannot be used: {error}") from error
+            raise FetchFailedError(f"the mirror {self.root} cannot be used: {error}") from error
         return self._lock
 
     def close(self) -> None:
@@ -77,12 +77,12 @@ class MirrorFolder:
 
     def beside(self) -> Path:
         """A new empty folder on the same file system, to build in."""
-        return Path(tempfile.mkdtemp(prefix="building-", dir=self._root))
+        return Path(tempfile.mkdtemp(prefix="building-", dir=self.root))
 
     def put_in_place(self, built: Path) -> None:
         """Swap a built mirror for the one in use."""
         if self.exists():
-            old = Path(tempfile.mkdtemp(prefix="old-", dir=self._root))
+            old = Path(tempfile.mkdtemp(prefix="old-", dir=self.root))
             self.mirror.rename(old / "mirror.git")
             built.rename(self.mirror)
             shutil.rmtree(old, ignore_errors=True)

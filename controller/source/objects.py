@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from controller.errors import FetchFailedError, RevisionNotFoundError, TreeRefusedError
-from controller.model.source import Commit, revision_name
-from controller.source import cat_file, history, listing
+from controller.errors import (
+    FetchFailedError,
+    RevisionNotFoundError,
+    TreeRefusedError,
+    VerificationFailedError,
+)
+from controller.model.source import Commit, Signature, revision_name
+from controller.source import cat_file, history, listing, signatures
 from controller.source.damage import DamagedError
 from controller.source.failures import failure, looks_damaged
 from controller.source.git import Finished, Git
 from controller.source.interface import Snapshot, TreeFile, Wanted
+from controller.source.keyring import Keyring
 from controller.source.limits import Limits
 
 _EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -100,6 +106,33 @@ class Objects:
         if done.status != 0:
             raise _failed(f"cannot read the history of {new[:12]}", done)
         return tuple(history.parse_commits(done.out))
+
+    def signatures(
+        self, git: Git, keys: Keyring, old: str | None, new: str
+    ) -> tuple[Signature, ...]:
+        """Signatures of ``new`` and of what it adds to ``old``, by a git that knows the keys."""
+        most = self._limits.signed_commits
+        names = [new]
+        if old is None:
+            most = 1
+        elif self.resolve(old) is not None:
+            names.append(f"^{old}")
+        done = git.run(
+            f"--git-dir={self._git_dir}",
+            *("log", "-z", f"--max-count={most + 1 if most > 1 else 1}", signatures.FORMAT),
+            *("--end-of-options", *names, "--"),
+            seconds=self._limits.fetch_seconds,
+            max_output=_HISTORY_BYTES,
+        )
+        if done.status != 0:
+            raise _failed(f"cannot verify the history of {new[:12]}", done)
+        found = tuple(signatures.parse_signatures(done.out, keys.forges, frozenset(keys.expired)))
+        if len(found) > most:
+            raise VerificationFailedError(
+                f"more than {most} commits lie between {(old or '')[:12]} and {new[:12]}; verify them "
+                "in smaller steps, by pushing what lies between"
+            )
+        return found
 
     def changed_paths(self, old: str, new: str) -> tuple[str, ...]:
         """Paths below the root that differ, sorted."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import AccessDeniedError, RevisionNotFoundError, TreeRefusedError
-from controller.model.source import Commit
+from controller.model.source import Commit, Signature
 from controller.source.address import parse_name, parse_path
 from controller.source.interface import Snapshot, TreeFile, Wanted
 from controller.source.limits import Limits
@@ -123,6 +123,15 @@ class WorkingTreeSource:
             before = self._captures.get(old)
         then = {file.path: file.blob for file in before.snapshot.files} if before else {}
         return tuple(sorted(p for p in now | then if now.get(p) != then.get(p)))
+
+    @property
+    def trust(self) -> str:
+        """Nothing that is not committed can be signed."""
+        return "none"
+
+    def signatures(self, old: str | None, new: str, as_of: datetime) -> tuple[Signature, ...]:  # noqa: ARG002
+        """None: there is no commit."""
+        return ()
 
     def last_change(self, sha: str, paths: Sequence[str]) -> dict[str, Commit]:
         """The uncommitted state itself, for every path in it."""

@@ -16,6 +16,10 @@ FIRST = "0" * 64
 """What the first row is chained to."""
 
 
+HEAD = "audit_head"
+"""The name under which the newest row's number and hash are kept a second time."""
+
+
 def chained(previous: str, columns: tuple[object, ...]) -> str:
     """The hash of a row: over the hash before it and every column."""
     return hashlib.sha256(f"{previous}\n{to_json(list(columns))}".encode()).hexdigest()
@@ -39,6 +43,15 @@ class AuditReading(Context):
             (per_page, (page - 1) * per_page),
         )
         return Page(tuple(map(_entry, rows)), total[0] if total else 0)
+
+    def trail(self, object: str, limit: int) -> Sequence[AuditEntry]:
+        """What was done to one object, newest first."""
+        rows = self.db.all(
+            "SELECT number, at, actor, action, object, revision, detail, hash FROM audit"
+            " WHERE object = ? ORDER BY number DESC LIMIT ?",
+            (object, limit),
+        )
+        return [_entry(row) for row in rows]
 
     def audit_of(self, revision: str, limit: int = 500) -> Sequence[AuditEntry]:
         rows = self.db.all(
@@ -64,8 +77,11 @@ class AuditWriting(AuditReading):
     ) -> None:
         last = self.db.one("SELECT hash FROM audit ORDER BY number DESC LIMIT 1")
         columns = (instant(as_of), actor, action, object, revision, to_json(detail or {}))
-        self.db.run(
+        digest = chained(last[0] if last else FIRST, columns)
+        row = self.db.one(
             "INSERT INTO audit (at, actor, action, object, revision, detail, hash)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*columns, chained(last[0] if last else FIRST, columns)),
+            " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
+            (*columns, digest),
         )
+        # Kept apart, so that rows cut off the end are missed.
+        self.set_meta(HEAD, {"number": row[0] if row else 0, "hash": digest})

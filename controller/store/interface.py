@@ -6,7 +6,7 @@ above this line knows tables or SQL. All times are aware UTC; ``as_of`` is alway
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,8 +14,10 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from controller.model.configuration import Configuration, Place
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
+from controller.model.integrity import AuditHead, Finding
 from controller.model.machine import Machine
 from controller.model.managed import Managed
+from controller.model.notice import MachineTurn, Notice, Subscription
 from controller.model.plan import Plan
 from controller.model.posture import Posture
 from controller.model.report import Evidence, Report
@@ -426,8 +428,16 @@ class Reading(Protocol):
     # sources
     def sources(self) -> Sequence[SourceStatus]: ...
     def source(self, name: str) -> SourceStatus | None: ...
+    def settings_of(self, source: str) -> RepositorySettings:
+        """What one source's own ``gitward.yaml`` says, as applied."""
+        ...
+
     def reconcile_request(self, source: str) -> int:
         """The newest reconcile request's number; 0 before the first."""
+        ...
+
+    def requested_by(self, source: str) -> str:
+        """Who made the newest reconcile request; empty before the first."""
         ...
 
     def revisions(self, page: int, per_page: int) -> Page[RevisionRecord]: ...
@@ -451,6 +461,48 @@ class Reading(Protocol):
     def audit(self, page: int, per_page: int) -> Page[AuditEntry]: ...
     def audit_of(self, revision: str, limit: int = 500) -> Sequence[AuditEntry]:
         """What was done under one revision, in order."""
+        ...
+
+    def trail(self, object: str, limit: int) -> Sequence[AuditEntry]:
+        """What was done to one object, such as ``policy/ID``, newest first."""
+        ...
+
+    # the outbox
+    def next_notice(self, target: str) -> Notice | None:
+        """The oldest message that waits for a target, whether or not it is due."""
+        ...
+
+    def notices(self, page: int, per_page: int, *, dead: bool) -> Page[Notice]:
+        """Messages that wait, or that were given up; newest first."""
+        ...
+
+    def outbox_sizes(self) -> Mapping[str, tuple[int, int]]:
+        """Target to how many messages wait and how many were given up."""
+        ...
+
+    def told_since(self) -> datetime | None:
+        """Since when turns of machines and exceptions are told; none before it has begun."""
+        ...
+
+    def machine_turns(self, limit: int) -> Sequence[MachineTurn]:
+        """Machines whose overall standing is not what was last told."""
+        ...
+
+    # verification
+    def audit_head(self) -> AuditHead | None:
+        """The end of the audit trail as kept beside it."""
+        ...
+
+    def audit_hash(self, number: int) -> str | None:
+        """The stored hash of one row of the trail."""
+        ...
+
+    def verify_trail(self) -> Iterator[Finding]:
+        """Follow the hash chain of the audit trail."""
+        ...
+
+    def verify_scores(self) -> Iterator[Finding]:
+        """Judge every machine anew and count the fleet again."""
         ...
 
 
@@ -496,6 +548,44 @@ class Writing(Reading, Protocol):
     def request_reconcile(self, source: str, actor: str, as_of: datetime) -> int: ...
     def add_event(self, event: Event) -> bool:
         """True when it is new; a repeated one only counts up."""
+        ...
+
+    def note_delivery(self, source: str, provider: str, id: str, as_of: datetime) -> bool:
+        """Remember a webhook's delivery; false when it was taken before."""
+        ...
+
+    # the outbox
+    def subscribe(self, subscriptions: Sequence[Subscription]) -> None:
+        """Say who is told from now on; messages to others are dropped."""
+        ...
+
+    def tell(self, event: Event, source: str = "") -> int:
+        """Put a message for everybody who wants it into the outbox; how many it is for.
+
+        Args:
+            event: What happened.
+            source: Whose commit it is about; empty when it is about none.
+        """
+        ...
+
+    def notice_arrived(self, number: int) -> None: ...
+    def notice_failed(
+        self, number: int, error: str, *, next_at: datetime, dead_at: datetime | None
+    ) -> None: ...
+    def revive_notice(self, number: int, *, actor: str, as_of: datetime) -> bool:
+        """Try a message again that was given up; false when there is none such."""
+        ...
+
+    def begin_telling(self, as_of: datetime) -> None:
+        """Turns before this moment are not told."""
+        ...
+
+    def note_turns(self, turns: Sequence[MachineTurn]) -> None:
+        """Remember what was told of machines."""
+        ...
+
+    def note_once(self, object: str, word: str) -> bool:
+        """Remember that a word was said about an object; false when it was said before."""
         ...
 
     # configuration through the API
@@ -642,6 +732,10 @@ class Store(Protocol):
     def read(self) -> AbstractContextManager[Reading]: ...
     def write(self) -> AbstractContextManager[Writing]:
         """Begin a transaction. Raises StoreUnavailableError when the store is locked or full."""
+        ...
+
+    def integrity(self) -> list[str]:
+        """What the database finds wrong with its own files; empty when nothing."""
         ...
 
     def ping(self) -> None:

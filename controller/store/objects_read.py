@@ -10,7 +10,14 @@ from pydantic import TypeAdapter
 
 from controller.errors import StoreError
 from controller.model.configuration import Configuration, Declared, Place
-from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
+from controller.model.documents import (
+    AnyDocument,
+    Check,
+    Policy,
+    RepositorySettings,
+    Waiver,
+    strictest,
+)
 from controller.model.managed import GitOrigin, Managed
 from controller.model.posture import definition_digest
 from controller.model.terms import Kind
@@ -114,7 +121,12 @@ class ObjectsReading(Context):
         )
 
     def _settings(self) -> RepositorySettings:
-        row = self.db.one("SELECT settings FROM source ORDER BY name LIMIT 1")
+        """For writes through the API: what all sources together demand."""
+        rows = self.db.all("SELECT settings FROM source ORDER BY name")
+        return strictest(RepositorySettings.model_validate_json(row[0]) for row in rows)
+
+    def settings_of(self, source: str) -> RepositorySettings:
+        row = self.db.one("SELECT settings FROM source WHERE name = ?", (source,))
         return RepositorySettings.model_validate_json(row[0]) if row else RepositorySettings()
 
     def moment(self, as_of: datetime) -> Moment:
@@ -181,7 +193,7 @@ class ObjectsReading(Context):
             policies=mine(in_force.policies),
             checks=mine(in_force.checks),
             waivers=mine(in_force.waivers),
-            settings=in_force.settings,
+            settings=self.settings_of(source),
         )
 
     def policy_numbers(self) -> dict[str, int]:

@@ -43,6 +43,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         self.pass_instant(as_of)
         before = self.judged_moment()
         in_force = self.in_force()
+        own = self.settings_of(source)
         manager = f"git:{source}"
         carry: list[Carry] = []
         for operation in plan.operations:
@@ -68,7 +69,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         cause = Cause("commit", record.revision, record.subject[:200])
         judged = self.judged()
         self.save_judged(replace(judged, revision=record.revision))
-        settings_changed = settings != in_force.settings
+        settings_changed = settings != own
         if plan or settings_changed:
             touched = [op.document for op in plan.operations if op.document is not None]
             buried = [
@@ -92,7 +93,21 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                 f"{operation.kind}/{operation.id}",
                 as_of,
                 revision=record.revision,
-                detail={"path": operation.place.path, "line": operation.place.line},
+                detail={
+                    "path": operation.place.path,
+                    "line": operation.place.line,
+                    **_provenance(provenance.get(operation.place.path), record),
+                },
+            )
+        if settings_changed:
+            detail = {"before": own.model_dump(mode="json")}
+            self.add_audit(
+                manager,
+                "settings",
+                f"source/{source}",
+                as_of,
+                revision=record.revision,
+                detail=detail,
             )
         return epoch
 
@@ -186,6 +201,8 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             if managed.managed_by == "api" and wanted.get(document.name, id_) != id_:
                 renamed = document.model_copy(update={"name": f"{document.name[:193]} (API)"})
                 self._store(renamed, managed.manager, None, as_of)
+                detail = {"before": document.name, "after": renamed.name}
+                self.add_audit("gitward", "rename", f"policy/{id_}", as_of, detail=detail)
 
     def _update_places(
         self,
@@ -403,6 +420,19 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             self.in_force().generation, self.in_force().rulebook, after.active
         )
         self.rejudge(before, after, cause, as_of, numbers=numbers, carry=carry)
+
+
+def _provenance(commit: Commit | None, record: RevisionRecord) -> dict[str, object]:
+    """Who last changed a file, for the trail; of a revision whose history is too long, its own author."""
+    if commit is None:
+        return {"commit": record.sha, "author": record.author, "subject": record.subject[:200]}
+    return {
+        "commit": commit.sha,
+        "author": commit.author,
+        "email": commit.email,
+        "subject": commit.subject[:200],
+        "committed_at": commit.committed_at.isoformat(),
+    }
 
 
 def _body(document: AnyDocument) -> str:

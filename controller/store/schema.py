@@ -138,9 +138,30 @@ CREATE INDEX contact_reported ON contact (reported_at);
 CREATE INDEX audit_revision ON audit (revision) WHERE revision <> '';
 """
 
+_0003 = """
+CREATE TABLE delivery (
+  source TEXT NOT NULL, provider TEXT NOT NULL, id TEXT NOT NULL, at BIGINT NOT NULL,
+  PRIMARY KEY (source, provider, id)
+);
+CREATE INDEX delivery_at ON delivery (at);
+CREATE TABLE outbox (
+  number {serial}, target TEXT NOT NULL, at BIGINT NOT NULL, body TEXT NOT NULL,
+  attempts BIGINT NOT NULL DEFAULT 0, next_at BIGINT NOT NULL, error TEXT NOT NULL DEFAULT '',
+  dead_at BIGINT
+);
+CREATE INDEX outbox_target ON outbox (target, number);
+CREATE TABLE told (machine INTEGER PRIMARY KEY, risk BIGINT NOT NULL, compliant BIGINT);
+CREATE TABLE notice (object TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (object, word));
+CREATE INDEX audit_object ON audit (object, number);
+INSERT INTO meta (name, value)
+  SELECT 'audit_head', '{{"hash":"' || hash || '","number":' || number || '}}'
+  FROM audit ORDER BY number DESC LIMIT 1;
+"""
+
 MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
     ("0001_initial", _0001),
     ("0002_dashboard", _0002),
+    ("0003_gitops", _0003),
 )
 """Name and statements; a name, once released, never changes."""
 

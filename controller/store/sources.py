@@ -32,6 +32,10 @@ class SourcesReading(Context):
         row = self.db.one("SELECT request FROM source WHERE name = ?", (source,))
         return int(row[0]) if row else 0
 
+    def requested_by(self, source: str) -> str:
+        found = self.meta(f"request/{source}")
+        return str(found["actor"]) if found else ""
+
     def revisions(self, page: int, per_page: int) -> Page[RevisionRecord]:
         total = self.db.one("SELECT count(*) FROM revision")
         rows = self.db.all(

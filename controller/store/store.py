@@ -9,21 +9,40 @@ from pathlib import Path
 from controller.store.audit import AuditReading
 from controller.store.context import Cache
 from controller.store.credentials import CredentialsReading, CredentialsWriting
+from controller.store.deliveries import DeliveriesWriting
 from controller.store.driver import Driver
 from controller.store.fleet_read import FleetReading
 from controller.store.machines_read import MachinesReading
 from controller.store.machines_write import MachinesWriting
 from controller.store.objects_write import ObjectsWriting
+from controller.store.outbox import OutboxReading, OutboxWriting
 from controller.store.reports import ReportsWriting
 from controller.store.sources import SourcesReading
 from controller.store.sqlite.driver import SqliteDriver
+from controller.store.verification import VerificationReading
 
 
-class SqlReading(MachinesReading, FleetReading, SourcesReading, CredentialsReading, AuditReading):
+class SqlReading(
+    MachinesReading,
+    VerificationReading,
+    FleetReading,
+    SourcesReading,
+    CredentialsReading,
+    OutboxReading,
+    AuditReading,
+):
     """One consistent snapshot."""
 
 
-class SqlWriting(ObjectsWriting, MachinesWriting, ReportsWriting, FleetReading, CredentialsWriting):
+class SqlWriting(
+    ObjectsWriting,
+    MachinesWriting,
+    ReportsWriting,
+    VerificationReading,
+    CredentialsWriting,
+    DeliveriesWriting,
+    OutboxWriting,
+):
     """One transaction."""
 
 
@@ -48,6 +67,9 @@ class SqlStore:
             yield transaction
             transaction.bump("change")
         self._cache = cache
+
+    def integrity(self) -> list[str]:
+        return self._driver.integrity()
 
     def ping(self) -> None:
         with self.read() as reading:

@@ -282,3 +282,17 @@ def test_a_policy_is_run_now_for_those_it_matches(api: Api) -> None:
     assert one.json()["agents"] == 1
     assert api.post(f"{C}/policies/nothing/execute").status_code == 404
     assert api.post(path, json={"agent_uuids": ["x"]}).status_code == 422
+
+
+def test_a_refused_write_is_kept_in_the_trail_and_told_as_an_event(api: Api) -> None:
+    changed = {"passing_score_threshold": 1}
+    assert api.put(f"{C}/policies/servers", json=changed, role="manager").status_code == 409
+    assert api.delete(f"{C}/policies/servers", role="manager").status_code == 409
+
+    entry = api.get("/api/v1/gitops/audit").json()["items"][0]
+    assert (entry["action"], entry["object"]) == ("refused", "policy/servers")
+    assert entry["actor"].startswith("api:manager")
+    assert entry["revision"].startswith("main@sha1:")
+    events = api.get("/api/v1/gitops/events").json()["items"]
+    event = next(each for each in events if each["reason"] == "WriteRefused")
+    assert (event["object"], event["count"]) == ("policy/servers", 2)

@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from controller.api import report_route
 from controller.api.app import ROUTERS
 from controller.api.route import Route
+from controller.api.webhooks import route as webhook_route
 from tests.api.documents import base
 from tests.api.server import Agent, Api, controller, serve
 
@@ -50,7 +51,7 @@ def described(served: Api) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_url(f"{served.address}/openapi.json")
 
 
-OPERATIONS = [("post", report_route.PATH)] + [
+OPERATIONS = [("post", report_route.PATH), ("post", webhook_route.PATH)] + [
     (method.lower(), route.path)
     for router in ROUTERS
     for route in router.routes

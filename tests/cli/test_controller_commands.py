@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -255,3 +256,67 @@ def test_what_a_commit_says_cannot_steer_the_terminal(capsys: Capture, filled: R
     for arguments in (("get", "policies"), ("status",)):
         ran = on(capsys, filled, *arguments)
         assert "\x9b" not in ran.out
+
+
+def test_an_object_is_traced_to_its_author(capsys: Capture, filled: Rig) -> None:
+    filled.commit({"policies/laptops.yaml": policy("Notebooks")}, "Call them notebooks")
+    filled.reconcile()
+    ran = on(capsys, filled, "trace", "policy/laptops")
+    assert ran.code == 0
+    for told in (
+        "managed by git:default",
+        "declared   policies/laptops.yaml:1",
+        f"commit     {filled.repository.head}",
+        "author     Ada <ada@example.com>: Call them notebooks",
+        f"in force   main@sha1:{filled.repository.head}",
+        "change by git:default",
+        "add by git:default",
+    ):
+        assert told in ran.out
+    body = json.loads(on(capsys, filled, "trace", "policy/laptops", "--format", "json").out)
+    assert (body["path"], body["line"], body["source"]) == ("policies/laptops.yaml", 1, "default")
+
+
+def test_a_deleted_object_is_still_traced(capsys: Capture, filled: Rig) -> None:
+    filled.commit({"exceptions/old-app.yaml": None}, "No longer needed")
+    filled.reconcile()
+    out = on(capsys, filled, "trace", "exception/old-app").out
+    assert "deleted" in out
+    assert "delete by git:default" in out
+    assert on(capsys, filled, "trace", "policy/never").code == 3
+    assert on(capsys, filled, "trace", "laptops").code == 3
+
+
+def test_history_and_events_tell_what_was_applied_and_refused(capsys: Capture, filled: Rig) -> None:
+    filled.commit({"policies/laptops.yaml": "name: [\n"}, "Break it")
+    filled.reconcile()
+    newest, oldest = on(capsys, filled, "history").out.splitlines()[1:]
+    assert "InvalidConfiguration" in newest
+    assert "Break it" in newest
+    assert "applied" in oldest
+    assert "5 add" in oldest
+    records = json.loads(on(capsys, filled, "history", "--limit", "1", "--format", "json").out)
+    assert [each["result"] for each in records] == ["rejected"]
+    events = on(capsys, filled, "events").out
+    assert "source/default  InvalidConfiguration" in events
+    assert on(capsys, filled, "events", "--dead").out.splitlines()[1:] == []
+    assert on(capsys, filled, "events", "--retry", "7").code == 3
+
+
+def test_verify_is_zero_for_a_sound_folder_and_names_what_is_not(
+    capsys: Capture, filled: Rig
+) -> None:
+    ran = on(capsys, filled, "verify")
+    assert ran.code == 0
+    assert "sound" in ran.out
+    head = ran.out.splitlines()[-1].removeprefix("audit head ")
+    assert on(capsys, filled, "verify", "--audit-head", head).code == 0
+    assert on(capsys, filled, "verify", "--audit-head", "head").code == 2
+    with sqlite3.connect(filled.folder / "data/gitward.db") as connection:
+        connection.execute("UPDATE audit SET actor = 'nobody' WHERE number = 2")
+    connection.close()
+    ran = on(capsys, filled, "verify")
+    assert ran.code == 1
+    assert "audit: audit row 2: was edited" in ran.out
+    body = json.loads(on(capsys, filled, "verify", "--format", "json").out)
+    assert body["findings"][0]["about"] == "audit row 2"

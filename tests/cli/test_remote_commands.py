@@ -179,3 +179,14 @@ def test_a_token_is_needed_and_never_sent_readable(
     ran = run(capsys, "status", *arguments)
     assert ran.code == 2
     assert ran.err
+
+
+def test_what_happened_is_told_over_http_too(capsys: Capture, server: Server) -> None:
+    there = ("--server", server.url, "--token", server.viewer)
+    assert (
+        "declared   policies/laptops.yaml:1" in run(capsys, "trace", "policy/laptops", *there).out
+    )
+    assert "applied" in run(capsys, "history", *there).out
+    assert "Applied" in run(capsys, "events", *there).out
+    assert json.loads(run(capsys, "events", "--dead", *there, "--format", "json").out) == []
+    assert run(capsys, "events", "--retry", "1", *there).code == 3

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.served import Served
+from tests.integration.served import PROGRAM, Served
 from tests.reconcile.repository import Repository
 
 POLICY = """\
@@ -60,8 +60,11 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Start controllers; every one is stopped at the end."""
     running: list[Served] = []
 
-    def start(repo: Path, *arguments: str, data: Path | None = None) -> Served:
-        running.append(Served(repo, data or tmp_path / "data", *arguments))
+    def start(
+        repo: Path | str | None, *arguments: str, data: Path | None = None, **environment: str
+    ) -> Served:
+        folder = data or tmp_path / "data"
+        running.append(Served(repo, folder, *arguments, program=PROGRAM, **environment))
         return running[-1]
 
     yield start

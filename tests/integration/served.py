@@ -59,7 +59,12 @@ class Served:
     """One running controller with an administrator's token."""
 
     def __init__(
-        self, repo: Path, data: Path, *arguments: str, program: tuple[str, ...] = PROGRAM
+        self,
+        repo: Path | str | None,
+        data: Path,
+        *arguments: str,
+        program: tuple[str, ...] = PROGRAM,
+        **environment: str,
     ) -> None:
         self.data = data
         self.errors: list[str] = []
@@ -67,9 +72,10 @@ class Served:
         self.process = subprocess.Popen(
             [
                 *(*program, "serve"),
-                *("--repo", str(repo), "--data", str(data), "--port", "0", *arguments),
+                *(() if repo is None else ("--repo", str(repo))),
+                *("--data", str(data), "--port", "0", *arguments),
             ],
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from controller.api.refusals import WRITE_REFUSED
 from controller.errors import ControllerError
 from controller.model.conditions import (
     READY_REASONS,
     STALLED_REASONS,
     SUSPENDED_REASON,
     TRANSIENT_REASONS,
+    VERIFIED_REASONS,
 )
 from controller.reconcile.apply import ADOPTED
 
@@ -35,8 +37,9 @@ def test_every_reason_is_documented_once() -> None:
         for each in error_classes(ControllerError)
         if each.__module__ == "controller.errors"
     }
-    conditions = {*READY_REASONS, *STALLED_REASONS, *TRANSIENT_REASONS}
-    assert sorted(documented()) == sorted(errors | conditions | {SUSPENDED_REASON, ADOPTED})
+    conditions = {*READY_REASONS, *STALLED_REASONS, *TRANSIENT_REASONS, *VERIFIED_REASONS}
+    events = {SUSPENDED_REASON, ADOPTED, WRITE_REFUSED}
+    assert sorted(documented()) == sorted(errors | conditions | events)
 
 
 def test_stalling_and_transient_reasons_stand_beside_the_right_condition() -> None:

@@ -68,6 +68,7 @@ def assert_counters_equal_a_recount(reading: Reading, as_of: datetime) -> None:
     assert kept.overall == totals.pop(None)
     assert {id_: each for id_, each in kept.policies.items() if each.agents} == totals
     assert kept.checks == checks
+    assert list(reading.verify_scores()) == []
     rows = reading.machines(MachineQuery(per_page=10_000), as_of).items
     for row in rows:
         if row.machine.status != "approved":

@@ -17,6 +17,7 @@ from controller.api.object_writes import (
     delete_object,
     read_object,
 )
+from controller.api.proposal import offering_patch
 from controller.api.route import Route
 from controller.config.builtin import builtin_checks
 from controller.fleet.objects import CheckView, check_view
@@ -86,7 +87,7 @@ def create_check(call: Manager, body: JsonObject, response: Response) -> CheckVi
 def seed(call: Manager) -> Seeded:
     """Import the built-in catalogs; again and again without harm."""
     checks = builtin_checks()
-    with call.store.write() as writing:
+    with offering_patch(call, "check", removed="*"), call.store.write() as writing:
         created, updated, unchanged, git_managed = writing.seed_checks(
             checks, actor=call.actor, as_of=call.as_of
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel
 
 from controller.api.access import Admin, Call, Manager, Viewer
@@ -12,6 +12,8 @@ from controller.api.inputs import Confirmation, PlanInput, ProposalInput, Source
 from controller.api.listing import Listing, PageOf, envelope
 from controller.api.route import Route
 from controller.errors import NotFoundError
+from controller.fleet.trace import Trace, trace
+from controller.model.notice import Notice
 from controller.model.source import RevisionRecord, SourceStatus
 from controller.reconcile import operations
 from controller.reconcile.preview import PlanRequest
@@ -25,6 +27,12 @@ class Status(BaseModel):
     """Every source with what is known about it."""
 
     sources: tuple[SourceStatus, ...]
+
+
+class Retried(BaseModel):
+    """A message that will be tried again."""
+
+    number: int
 
 
 class Requested(BaseModel):
@@ -65,6 +73,30 @@ def events(call: Viewer, paging: PageOf) -> Listing[Event]:
     with call.read() as reading:
         page = reading.events(paging.stored_page, paging.per_page)
     return envelope(page.items, page.total, paging)
+
+
+@router.get("/notifications")
+def notifications(call: Viewer, paging: PageOf, dead: bool = False) -> Listing[Notice]:
+    """Messages that wait for their target, or with ``dead`` those that were given up."""
+    with call.read() as reading:
+        page = reading.notices(paging.stored_page, paging.per_page, dead=dead)
+    return envelope(page.items, page.total, paging)
+
+
+@router.post("/notifications/{id}/retry", status_code=202)
+def retry(id: Annotated[int, Path(ge=1, le=2**62)], call: Admin) -> Retried:
+    """Try a message again that was given up."""
+    with call.store.write() as writing:
+        if not writing.revive_notice(id, actor=call.actor, as_of=call.as_of):
+            raise NotFoundError(f"no message {id} was given up")
+    return Retried(number=id)
+
+
+@router.get("/trace")
+def trace_object(call: Viewer, object: Annotated[str, Query(max_length=200)]) -> Trace:
+    """From an object, such as ``policy/win-l1``, to file, line, commit and author."""
+    with call.read() as reading:
+        return trace(reading, object)
 
 
 @router.get("/audit")

@@ -42,4 +42,12 @@ REVISION: Final = (
         "policies/laptops.yaml   # in the source a alone",
         "file",
     ),
+    Code(
+        "GW605",
+        "outside of the source's limit",
+        "The operator lets a source declare some kinds of documents only, or only what concerns machines "
+        "with certain tags. Declare it in another source, or have the limit widened.",
+        "target_tags: [payments]   # in a source that may concern web machines alone",
+        "target_tags: [web]",
+    ),
 )

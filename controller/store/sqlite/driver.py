@@ -136,6 +136,14 @@ class SqliteDriver:
                     self._writer.execute("ROLLBACK")
                 raise
 
+    def integrity(self) -> list[str]:
+        try:
+            with self.reading() as session:
+                found = [str(row[0]) for row in session.all("PRAGMA integrity_check")]
+        except StoreUnavailableError as error:
+            return [str(error)]
+        return [] if found == ["ok"] else found
+
     def close(self) -> None:
         """Close every connection; the last one folds the log into the database."""
         with self._lock:
