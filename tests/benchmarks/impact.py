@@ -2,8 +2,9 @@
 
 The whole of ``POST /gitops/plan`` but HTTP: parse, plan, score 100,000 machines x 200 checks under both
 configurations as they are read from the store, answer. The reference is a loop over results held in
-memory, for fewer machines, since it is linear in them; each machine is scored before and after too. Times are the processor's, medians of
-three rounds taken in turn, so that what else the machine does counts for neither.
+memory, for fewer machines, since it is linear in them; each machine is scored before and after too.
+Times are the processor's, medians of three rounds taken in turn, so that what else the machine does
+counts for neither.
 """
 
 from __future__ import annotations
