@@ -103,7 +103,7 @@ class Previewer:
         loaded = self._judged(laid_over(contents, request.files), reading, as_of)
         head = loaded.configuration
         refuse_problems([*loaded.problems, *foreign(before.objects, head, source=name)])
-        settings = before.rulebook.settings
+        settings = base.settings  # the source's own; the rulebook's are those of all sources
         made = plan(before.objects, head, source=name, as_of=as_of, settings=settings)
         after = project(reading, before, made, head.settings, source=name, as_of=as_of)
         counts = owned(before.objects, source=name)
