@@ -156,6 +156,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         ),
         tally=running.tally,
         preview=running.previewer(),
+        proposals=running.proposer(enabled=settings.operator.proposals),
     )
     pages = DashboardServices(
         store=store,

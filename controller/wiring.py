@@ -20,6 +20,7 @@ from controller.notify.courier import Courier, refuse_plain_http
 from controller.notify.lookout import Lookout
 from controller.reconcile.loop import Loop
 from controller.reconcile.preview import Previewer
+from controller.reconcile.proposals import Proposer
 from controller.reconcile.reconciler import PassResult, Reconciler
 from controller.reconcile.tally import Tally
 from controller.settings import Settings
@@ -116,6 +117,15 @@ class Sources:
     def previewer(self) -> Previewer:
         """Plans against the first source, which is the only one unless there are several."""
         return Previewer(next(iter(self._sources.values())), self._store)
+
+    def proposer(self, *, enabled: bool) -> Proposer | None:
+        """Branches go to the first git source; a working tree's files are edited in place."""
+        from controller.source.mirror import GitSource
+
+        first = next(iter(self._sources.values()))
+        if not isinstance(first, GitSource):
+            return None
+        return Proposer(first, self._store, enabled=enabled)
 
     def read_file(self, name: str, path: str) -> str | None:
         """A document's text as it is at the applied revision; none when it is out of reach."""

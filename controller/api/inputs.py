@@ -98,3 +98,14 @@ class PlanInput(Input):
     """Documents' paths to the text they would have; null deletes."""
     movers: Annotated[int, Field(ge=0, le=1_000_000)] | None = MOVERS
     """How many machines to name; null names all that change."""
+
+
+class ProposalInput(Input):
+    """A change for people to review."""
+
+    patch: Annotated[str, Field(min_length=1, max_length=512 * 1024)]
+    """A unified diff, such as the 409 of a refused write has in ``patch``."""
+    title: Annotated[
+        str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")
+    ]
+    """The commit's first line."""

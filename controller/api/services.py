@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from controller.reconcile.preview import Previewer
+from controller.reconcile.proposals import Proposer
 from controller.reconcile.tally import Tally
 from controller.store.interface import Receipt, Store, Submission
 
@@ -76,3 +77,5 @@ class Services:
     limits: Limits = field(default_factory=Limits)
     preview: Previewer | None = None
     """Plans of pull requests; none where there is no source to plan against."""
+    proposals: Proposer | None = None
+    """Branches for refused writes; none where the source has no remote to push to."""

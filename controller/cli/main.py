@@ -16,6 +16,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "validate": ("validate", "check the documents of a configuration repository"),
     "plan": ("plan", "show what a merge would add, change, move, adopt and delete"),
     "init": ("init", "start a configuration repository in a folder"),
+    "fmt": ("fmt", "put the fields of documents into their usual order"),
+    "export": ("export", "write what was made through the API as documents for git"),
     "comment": ("comment", "put a plan on its pull request, as one comment"),
     "schema": ("schema", "print the JSON Schema of a document kind"),
     "explain": ("explain", "explain a problem code or a check"),

@@ -78,9 +78,10 @@ def run(options: argparse.Namespace) -> int:
     repository = LocalRepository(options.repo, path=options.path, wanted=is_document)
     with closing(repository):
         fork = repository.merge_base(options.base, options.head)
-        if fork != repository.resolve(options.base):
+        moved_on = fork != repository.resolve(options.base)
+        if moved_on:
             _say(f"{options.base} has moved on; compared with {fork[:12]}, where the head left it")
-        base = read_side(repository, fork, as_of)
+        base = read_side(repository, fork if moved_on else options.base, as_of)
         head = read_side(repository, options.head, as_of)
         if head.errors or base.errors:
             _refuse(options.head, head.errors, "nothing of it would be applied")

@@ -35,6 +35,7 @@ from controller.dashboard.render import render
 from controller.dashboard.services import Services
 from controller.dashboard.session import person, require_same_origin, theme_of, token_of
 from controller.dashboard.shield import Shield, bug_page
+from controller.dashboard.snapshot import remembering
 from controller.dashboard.visit import Visit
 from controller.errors import ControllerError, NotFoundError
 
@@ -146,7 +147,7 @@ def _answer(
         principal = person(reading, token_of(request, secure=services.secure), as_of)
         if principal is None:
             return _to_sign_in(request)
-        visit = Visit(services, request, reading, principal, as_of, form)
+        visit = Visit(services, request, remembering(reading, as_of), principal, as_of, form)
         try:
             if "\x00" in request.url.path:
                 raise NotFoundError("there is no such page")

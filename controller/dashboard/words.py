@@ -128,6 +128,8 @@ def safe_link(address: object) -> str | None:
     """The address when it is one that may be a link: http or https with a host; none otherwise."""
     if not isinstance(address, str) or len(address) > 2_000 or not address.isprintable():
         return None
+    if " " in address:
+        return None
     try:
         parts = urlsplit(address)
     except ValueError:

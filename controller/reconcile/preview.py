@@ -102,7 +102,7 @@ class Previewer:
         snapshot, contents = self._files(over)
         loaded = self._judged(laid_over(contents, request.files), reading, as_of)
         head = loaded.configuration
-        _refuse([*loaded.problems, *foreign(before.objects, head, source=name)])
+        refuse_problems([*loaded.problems, *foreign(before.objects, head, source=name)])
         settings = before.rulebook.settings
         made = plan(before.objects, head, source=name, as_of=as_of, settings=settings)
         after = project(reading, before, made, head.settings, source=name, as_of=as_of)
@@ -154,14 +154,27 @@ def _check(request: PlanRequest) -> None:
     if len(request.files) > MAX_FILES:
         message = f"at most {MAX_FILES} files fit in one plan; merge in smaller steps"
         raise RejectedError(message, (("files", message),))
-    for path in request.files:
+    check_paths(request.files)
+
+
+def check_paths(files: Mapping[str, str | None]) -> None:
+    """Refuse what is no document's path.
+
+    Raises:
+        RejectedError: One is not.
+    """
+    for path in files:
         if not path.isprintable() or ".." in path.split("/") or not is_document(path):
             message = "is no document's path: *.yaml below policies/, checks/ or exceptions/"
             raise RejectedError(f"{path[:200]!r} {message}", ((f"files.{path[:200]}", message),))
 
 
-def _refuse(problems: list[Problem]) -> None:
-    """What does not parse or does not hold together has no plan (an error stops the diff)."""
+def refuse_problems(problems: list[Problem]) -> None:
+    """What does not parse or does not hold together has no plan (an error stops the diff).
+
+    Raises:
+        RejectedError: There are errors; each is named.
+    """
     errors = [each for each in problems if each.level == "error" and not each.clock]
     if errors:
         shown = tuple((f"{p.path}:{p.line}", str(p)) for p in errors[:_MOST_PROBLEMS])

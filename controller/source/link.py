@@ -30,7 +30,7 @@ def file_url(display_url: str, revision: str, path: str, line: int | None = None
     parts = urlsplit(display_url)
     if parts.scheme not in {"https", "http", "ssh"} or not parts.hostname:
         return None
-    forge = _forge(parts.hostname)
+    forge = forge_of(parts.hostname)
     if forge is None:
         return None
     # A forge's ssh port says nothing about its web port.
@@ -48,7 +48,8 @@ def file_url(display_url: str, revision: str, path: str, line: int | None = None
     )
 
 
-def _forge(host: str) -> str | None:
+def forge_of(host: str) -> str | None:
+    """The kind of forge that a host name tells of."""
     labels = host.lower().split(".")
     if "github" in labels:
         return "github"
@@ -76,7 +77,7 @@ def new_file_url(display_url: str, ref: str, path: str, text: str) -> str | None
         ``None`` for a local repository and for a host whose pages are not known.
     """
     parts = urlsplit(display_url)
-    forge = _forge(parts.hostname or "") if parts.scheme in {"https", "http", "ssh"} else None
+    forge = forge_of(parts.hostname or "") if parts.scheme in {"https", "http", "ssh"} else None
     if forge not in {"github", "gitlab"}:
         return None
     authority = parts.hostname if parts.scheme == "ssh" else parts.netloc

@@ -10,11 +10,17 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-from controller.errors import FetchFailedError, RevisionNotFoundError, SourceRefusedError
+from controller.errors import (
+    ConflictError,
+    FetchFailedError,
+    RevisionNotFoundError,
+    SourceRefusedError,
+)
 from controller.model.source import Commit, Signature
 from controller.source.address import Address, parse_name, parse_path, parse_ref
 from controller.source.damage import DamagedError
@@ -33,6 +39,7 @@ from controller.source.keyring import keyring
 from controller.source.limits import Limits
 from controller.source.mirror_folder import MirrorFolder, write_config
 from controller.source.objects import Objects
+from controller.source.proposal import Change, push, request_url
 from controller.source.trust import NO_TRUST, Trust
 from controller.source.watch import watch_refs
 
@@ -169,6 +176,31 @@ class GitSource:
     def last_change(self, sha: str, paths: Sequence[str]) -> dict[str, Commit]:
         """The commit that last changed each path."""
         return self._reading(lambda objects: objects.last_change(sha, paths))
+
+    def propose(self, change: Change) -> str:
+        """Push one commit as a new branch; never the ref that is tracked.
+
+        Raises:
+            ConflictError: The branch is there already, or is the tracked one.
+        """
+        if f"refs/heads/{change.branch}" in {self.ref, self._branch}:
+            raise ConflictError(f"{change.branch} is the branch that is reconciled")
+        prefix = f"{self.path}/" if self.path else ""
+        files = {f"{prefix}{path}": text for path, text in change.files.items()}
+        with self._writing:
+            self._prepare()
+            return push(
+                self._git,
+                self._folder.mirror,
+                self._address.remote,
+                replace(change, files=files),
+                self._limits,
+                self._secrets,
+            )
+
+    def request_url(self, branch: str) -> str | None:
+        """The page at which a pull request of a branch is opened; none where it is not known."""
+        return request_url(self.url, self._branch, branch)
 
     def watch(self, stop: threading.Event) -> Iterator[None]:
         """Yield when a local repository's refs may have moved; a remote one never yields."""

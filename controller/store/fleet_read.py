@@ -70,13 +70,15 @@ class FleetReading(ObjectsReading):
                 (judged.slot,),
             )
         }
-        policies = self.in_force().policies
+        in_force = self.in_force()
         numbers = self.policy_numbers()
         return FleetTotals(
             revision=judged.visible_revision,
             overall=by_number.get(OVERALL, totals_of([0] * 12)),
-            policies={id_: by_number.get(numbers[id_], totals_of([0] * 12)) for id_ in policies},
-            checks={id_: each for id_, each in checks.items() if id_ in self.in_force().checks},
+            policies={
+                id_: by_number.get(numbers[id_], totals_of([0] * 12)) for id_ in in_force.policies
+            },
+            checks={id_: each for id_, each in checks.items() if id_ in in_force.checks},
             stale=self.stale_machines(as_of),
             as_of=self._changed_at(),
         )

@@ -133,25 +133,36 @@ class MachinesReading(ObjectsReading):
                 f"{where} AND {clause}" if where else f" WHERE {clause}",
                 values + bytes_,
             )
-        join = "JOIN" if query.policy_id is not None else "LEFT JOIN"
-        tables = f"{_FROM} {join} score s ON s.slot = ? AND s.machine = m.number AND s.policy = ?"
-        fixed: list[Value] = [self.judged().slot, key]
-        total = self.db.one(f"SELECT count(*){tables}{where}", [*fixed, *values])
-        order = _ORDER[query.sort_by]
-        # NULL scores last in both directions: what was not assessed is not at the top of any list.
-        nulls = (
-            f"{order} IS NULL, " if query.sort_by in {"score", "risk_level", "last_seen"} else ""
-        )
-        direction = "DESC" if query.descending else "ASC"
+        slot = self.judged().slot
+        order = _order_by(query)
+        counted, fixed = _tables(where, slot, key, inner=query.policy_id is not None)
+        total = self.db.one(f"SELECT count(*){counted}{where}", [*fixed, *values])
+        # Only the page's own rows are fetched whole; what is sorted are numbers.
+        chosen, fixed_chosen = _tables(where + order, slot, key, inner=query.policy_id is not None)
+        every, fixed_every = _tables("c. s.", slot, key, inner=False)
+        offset = (query.page - 1) * query.per_page
+        window: list[Value] = [query.per_page, offset]
+        numbers = f"SELECT m.number{chosen}{where}{order} LIMIT ? OFFSET ?"
+        chosen_values: list[Value] = [*fixed_chosen, *values, *window]
+        last = offset + query.per_page
+        if query.sort_by == "score" and not where and last <= self._scored(key):
+            numbers, chosen_values = _by_score(descending=query.descending), [slot, key, *window]
         rows = self.db.all(
-            f"SELECT {_MACHINE}, c.stale_at, s.hundredths, s.risk, s.compliant, s.bare_hundredths,"
-            f" s.bare_risk, s.bare_compliant{tables}{where}"
-            f" ORDER BY {nulls}{order} {direction}, m.number {direction} LIMIT ? OFFSET ?",
-            [*fixed, *values, query.per_page, (query.page - 1) * query.per_page],
+            f"SELECT {_MACHINE}, c.stale_at, s.hundredths, s.risk, s.compliant,"
+            f" s.bare_hundredths, s.bare_risk, s.bare_compliant{every}"
+            f" WHERE m.number IN ({numbers}){order}",
+            [*fixed_every, *chosen_values],
         )
         now = instant(as_of)
         items = tuple(_machine_row(row, now) for row in rows)
         return Page(items, total[0] if total else 0)
+
+    def _scored(self, key: int) -> int:
+        """How many machines have a score, overall or under a policy."""
+        row = self.db.one(
+            "SELECT assessed FROM total WHERE slot = ? AND policy = ?", (self.judged().slot, key)
+        )
+        return int(row[0]) if row else 0
 
     def lowest_scores(self, limit: int, as_of: datetime) -> Sequence[MachineRow]:
         rows = self.db.all(
@@ -226,6 +237,37 @@ class MachinesReading(ObjectsReading):
                 pass
         row = self.db.one(sql, values)
         return int(row[0]) if row else 0
+
+
+def _tables(used: str, slot: int, key: int, *, inner: bool) -> tuple[str, list[Value]]:
+    """The FROM clause with the tables that a clause names, and the values of its parameters."""
+    clause, values = " FROM machine m", list[Value]()
+    if "c." in used:
+        clause += " JOIN contact c ON c.machine = m.number"
+    if "s." in used or inner:
+        join = "JOIN" if inner else "LEFT JOIN"
+        clause += f" {join} score s ON s.slot = ? AND s.machine = m.number AND s.policy = ?"
+        values = [slot, key]
+    return clause, values
+
+
+def _order_by(query: MachineQuery) -> str:
+    """The ORDER BY clause; the machine's number settles ties."""
+    order = _ORDER[query.sort_by]
+    # NULL scores last in both directions: what was not assessed is not at the top of any list.
+    nulls = f"{order} IS NULL, " if query.sort_by in {"score", "risk_level", "last_seen"} else ""
+    direction = "DESC" if query.descending else "ASC"
+    return f" ORDER BY {nulls}{order} {direction}, m.number {direction}"
+
+
+def _by_score(*, descending: bool) -> str:
+    """Numbers of the machines that have a score, straight from the index."""
+    direction = "DESC" if descending else "ASC"
+    return (
+        "SELECT s.machine FROM score s WHERE s.slot = ? AND s.policy = ?"  # noqa: S608
+        f" AND s.hundredths IS NOT NULL ORDER BY s.hundredths {direction}, s.machine {direction}"
+        " LIMIT ? OFFSET ?"
+    )
 
 
 def _failing(position: int) -> tuple[str, list[Value]]:

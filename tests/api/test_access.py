@@ -68,6 +68,7 @@ EXPECTED = {
     ("POST", f"{V1}/gitops/notifications/{{id}}/retry"): "admin",
     ("GET", f"{V1}/gitops/audit"): "admin",
     ("POST", f"{V1}/gitops/plan"): "viewer",
+    ("POST", f"{V1}/gitops/proposals"): "manager",
     ("POST", f"{V1}/gitops/reconcile"): "admin",
     ("POST", f"{V1}/gitops/confirm"): "admin",
     ("POST", f"{V1}/gitops/suspend"): "admin",

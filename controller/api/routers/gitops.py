@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel
 
-from controller.api.access import Admin, Call, Viewer
-from controller.api.inputs import Confirmation, PlanInput, SourceChoice, Suspension
+from controller.api.access import Admin, Call, Manager, Viewer
+from controller.api.inputs import Confirmation, PlanInput, ProposalInput, SourceChoice, Suspension
 from controller.api.listing import Listing, PageOf, envelope
 from controller.api.route import Route
 from controller.errors import NotFoundError
@@ -17,6 +17,7 @@ from controller.model.notice import Notice
 from controller.model.source import RevisionRecord, SourceStatus
 from controller.reconcile import operations
 from controller.reconcile.preview import PlanRequest
+from controller.reconcile.proposals import Proposed
 from controller.store.interface import AuditEntry, Event
 
 router = APIRouter(prefix="/api/v1/gitops", tags=["gitops"], route_class=Route)
@@ -115,6 +116,15 @@ def plan(call: Viewer, body: Annotated[PlanInput | None, Body()] = None) -> dict
     wanted = body or PlanInput()
     request = PlanRequest(wanted.base, wanted.head, wanted.files or {}, wanted.movers)
     return preview.preview(request, call.as_of)
+
+
+@router.post("/proposals", status_code=201)
+def propose(call: Manager, body: ProposalInput) -> Proposed:
+    """Push a change as a new branch with the caller as author; never the branch that is reconciled."""
+    proposals = call.services.proposals
+    if proposals is None:
+        raise NotFoundError("this controller reconciles no remote repository to push a branch to")
+    return proposals.propose(body.patch, body.title, call.actor, call.as_of)
 
 
 @router.post("/reconcile", status_code=202)

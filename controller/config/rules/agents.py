@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from controller.config.finding import Finding
 from controller.config.osquery import compile_query
 from controller.config.sql_tokens import names, tokens
 from controller.model.documents import Check
+from controller.model.terms import CheckType
 
 _MAX_QUERY_BYTES: Final = 4096
 _WORDS: Final = re.compile(
@@ -24,12 +26,17 @@ _TABLES: Final = frozenset({"shadow", "curl", "curl_certificate", "carves", "yar
 
 def refused(check: Check) -> bool:
     """Whether the agents answer this check with an error, whatever the machine is like."""
-    return any(True for _ in _refusals(check))
+    return _refuses(check.check_type, check.query)
+
+
+@lru_cache(maxsize=16_384)
+def _refuses(check_type: CheckType, query: str) -> bool:
+    return any(True for _ in _refusals(check_type, query))
 
 
 def findings(check: Check) -> Iterator[Finding]:
     """Everything that the agents refuse or treat otherwise than the text suggests."""
-    yield from _refusals(check)
+    yield from _refusals(check.check_type, check.query)
     if check.check_type != "osquery":
         return
     if check.comparison_operator == "contains":
@@ -40,15 +47,15 @@ def findings(check: Check) -> Iterator[Finding]:
         yield Finding("GW507", ("query",), message)
 
 
-def _refusals(check: Check) -> Iterator[Finding]:
-    if check.check_type != "osquery":
+def _refusals(check_type: CheckType, query: str) -> Iterator[Finding]:
+    if check_type != "osquery":
         message = (
-            f"current SlimRMM agents answer {check.check_type} checks with an error; read the same "
+            f"current SlimRMM agents answer {check_type} checks with an error; read the same "
             "fact with an osquery query"
         )
         yield Finding("GW501", ("check_type",), message)
         return
-    query, field = check.query, ("query",)
+    field = ("query",)
     if query[:7].lower() != "select ":
         message = "agents refuse a query that does not begin with 'SELECT ' and one space"
         yield Finding("GW502", field, f"{message}; begin it so")

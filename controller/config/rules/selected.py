@@ -9,10 +9,7 @@ from typing import Final
 from controller.config.finding import did_you_mean
 from controller.config.rules import agents
 from controller.model.documents import Check, Policy
-from controller.scoring.selection import matcher, select
-
-_Key = tuple[str, str, tuple[str, ...], tuple[str, ...]]
-
+from controller.scoring.selection import Selection
 
 _MOST_HINTS: Final = 100
 """Looking for a similar id takes milliseconds, and a broken merge can leave thousands unknown."""
@@ -25,8 +22,8 @@ class Selected:
         self.policies = policies
         self.checks = checks
         self._hints_left = _MOST_HINTS
-        self._by_fit: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._by_key: dict[_Key, frozenset[str]] = {}
+        self._index = Selection(checks.values())
+        self._sets: dict[tuple[str, ...], frozenset[str]] = {}
 
     def similar(self, check_id: str) -> str:
         """A hint at the check that may be meant; empty when none is like it, or after many."""
@@ -35,24 +32,13 @@ class Selected:
         self._hints_left -= 1
         return did_you_mean(check_id, self.checks)
 
-    def fitting(self, policy: Policy) -> tuple[str, ...]:
-        """The ids whose level and platforms fit, before the policy's lists narrow them."""
-        key = (policy.cis_level, policy.target_os)
-        if key not in self._by_fit:
-            bare = policy.model_copy(update={"include_checks": (), "exclude_checks": ()})
-            self._by_fit[key] = select(bare, self.checks.values())
-        return self._by_fit[key]
-
     def of(self, policy: Policy) -> frozenset[str]:
         """The ids that the policy runs."""
-        key = (policy.cis_level, policy.target_os, policy.include_checks, policy.exclude_checks)
-        if key not in self._by_key:
-            ids = self.fitting(policy)
-            if policy.include_checks:
-                ids = tuple(filter(matcher(policy.include_checks), ids))
-            excluded = matcher(policy.exclude_checks)
-            self._by_key[key] = frozenset(i for i in ids if not excluded(i))
-        return self._by_key[key]
+        ids = self._index.select(policy)
+        found = self._sets.get(ids)
+        if found is None:
+            found = self._sets[ids] = frozenset(ids)
+        return found
 
     @cached_property
     def by_any(self) -> frozenset[str]:
