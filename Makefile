@@ -45,7 +45,7 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--extra agent pyproject.toml build.in -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-		--extra agent --group dev pyproject.toml build.in -o requirements-dev.lock
+		--extra agent --group dev --group bench pyproject.toml build.in -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .gitward
