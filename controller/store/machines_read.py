@@ -14,7 +14,6 @@ from controller.model.posture import Posture
 from controller.model.report import Evidence
 from controller.model.terms import EnrollmentStatus
 from controller.scoring.ledger import OVERALL
-from controller.store import evidence as packed_evidence
 from controller.store.columns import (
     RISK_NUMBER,
     bits_of,
@@ -27,6 +26,7 @@ from controller.store.columns import (
     unpack_times,
 )
 from controller.store.driver import Record, Value
+from controller.store.evidence_rows import EvidenceReading
 from controller.store.interface import (
     CheckTimes,
     Duty,
@@ -87,7 +87,7 @@ def _machine_row(row: Record, now: int) -> MachineRow:
     )
 
 
-class MachinesReading(ObjectsReading):
+class MachinesReading(ObjectsReading, EvidenceReading):
     """Reads of machines."""
 
     def machine(self, uuid: str) -> Machine | None:
@@ -117,11 +117,8 @@ class MachinesReading(ObjectsReading):
         )
 
     def evidence(self, uuid: str) -> Mapping[str, Evidence]:
-        row = self.db.one(
-            "SELECT e.body FROM evidence e JOIN machine m ON m.number = e.machine WHERE m.uuid = ?",
-            (uuid,),
-        )
-        return packed_evidence.unpack(row[0]) if row else {}
+        row = self.db.one("SELECT number FROM machine WHERE uuid = ?", (uuid,))
+        return self.stored_evidence(row[0]) if row else {}
 
     def machines(self, query: MachineQuery, as_of: datetime) -> Page[MachineRow]:
         key = OVERALL
