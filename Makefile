@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check lint bench plots lock clean
+.PHONY: run test check lint bench plots screenshots lock clean
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,25 +33,23 @@ check: $(VENV)/.dev
 	# As of the commit, so that an exception that ends does not break an old checkout.
 	$(BIN)/gitward validate . --as-of "$$(git log -1 --format=%cI)"
 
-$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
-	@echo "Installing what the benchmarks measure against (once) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
-	@touch $@
-
-bench: $(VENV)/.bench
+bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.benchmarks $(if $(ROW),--row $(ROW))
 
+# How cost grows, drawn into docs/plots.
 plots: $(VENV)/.dev
 	@$(BIN)/python -m tests.benchmarks.plots
+
+# Pictures of the dashboard for the documentation; needs Chromium.
+screenshots: $(VENV)/.dev
+	@$(BIN)/python -m tests.dashboard.screenshots docs/images
 
 # Needs uv on the PATH. The lock files carry hashes and no index address.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--extra agent pyproject.toml build.in -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-		--extra agent --group dev pyproject.toml build.in -o requirements-dev.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-		--constraint requirements-dev.lock --group bench -o requirements-bench.lock
+		--extra agent --group dev --group bench pyproject.toml build.in -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .gitward

@@ -109,8 +109,26 @@ class FleetReading(ObjectsReading):
         """When the counters last changed: the newest report, or the newest change of judgement."""
         return moment_of(max(self.judged().changed_at, self.counter("reported")))
 
-    def reported_since(self, since: datetime) -> int:
-        row = self.db.one("SELECT count(*) FROM contact WHERE reported_at >= ?", (instant(since),))
+    def reported_since(self, since: datetime, most: int) -> int | None:
+        have = self._counted("reported_at >= ?", since, most)
+        if have < most:
+            return have
+        lack = self._counted("reported_at < ?", since, most)
+        never = self.db.one(
+            "SELECT count(*) FROM (SELECT 1 FROM contact WHERE reported_at IS NULL LIMIT ?)",
+            (most,),
+        )
+        lack += int(never[0]) if never else 0
+        total = self.db.one(
+            "SELECT agents FROM total WHERE slot = ? AND policy = ?", (self.judged().slot, OVERALL)
+        )
+        return max(0, int(total[0]) - lack) if total and lack < most else None
+
+    def _counted(self, condition: str, since: datetime, most: int) -> int:
+        row = self.db.one(
+            f"SELECT count(*) FROM (SELECT 1 FROM contact WHERE {condition} LIMIT ?)",  # noqa: S608
+            (instant(since), most),
+        )
         return int(row[0]) if row else 0
 
     def trend(self, since: date) -> Sequence[TrendPoint]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from controller.model.documents import Waiver
@@ -52,6 +53,12 @@ _ORDER: Final = {
 }
 
 
+@lru_cache(maxsize=4096)
+def _tags(column: str) -> tuple[str, ...]:
+    """Many machines have the same few: none of them is parsed twice."""
+    return tuple(json.loads(column))
+
+
 def machine_of(row: Record) -> Machine:
     """A machine from its row, in the order of ``_MACHINE``."""
     return Machine(
@@ -62,7 +69,7 @@ def machine_of(row: Record) -> Machine:
         arch=row[4],
         os_version=row[5],
         agent_version=row[6],
-        tags=tuple(json.loads(row[7])),
+        tags=_tags(row[7]),
         status=row[8],
         created_at=moment_of(row[9]),
         approved_at=optional_moment(row[10]),

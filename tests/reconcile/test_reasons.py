@@ -15,6 +15,7 @@ from controller.model.conditions import (
     TRANSIENT_REASONS,
     VERIFIED_REASONS,
 )
+from controller.model.notice import TOLD_REASONS
 from controller.reconcile.apply import ADOPTED
 
 PAGE = Path(__file__).parents[2] / "docs/reference/reasons.md"
@@ -38,7 +39,7 @@ def test_every_reason_is_documented_once() -> None:
         if each.__module__ == "controller.errors"
     }
     conditions = {*READY_REASONS, *STALLED_REASONS, *TRANSIENT_REASONS, *VERIFIED_REASONS}
-    events = {SUSPENDED_REASON, ADOPTED, WRITE_REFUSED}
+    events = {SUSPENDED_REASON, ADOPTED, WRITE_REFUSED, *TOLD_REASONS}
     assert sorted(documented()) == sorted(errors | conditions | events)
 
 
