@@ -138,6 +138,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     running = Sources(settings, store, clock=clock, done=on_pass)
     intake = Intake(store)
     timekeeper = Timekeeper(store, clock)
+    proposer = running.proposer(enabled=settings.operator.proposals)
     services = Services(
         store=store,
         intake=intake,
@@ -156,7 +157,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         ),
         tally=running.tally,
         preview=running.previewer(),
-        proposals=running.proposer(enabled=settings.operator.proposals),
+        proposals=proposer,
     )
     pages = DashboardServices(
         store=store,
@@ -165,6 +166,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         version=__version__,
         status_of=status_of,
         seconds_to_wait=_sign_in_limit(),
+        proposals=proposer,
         secure=settings.tls_cert is not None,
     )
     telling = Telling(settings, store, clock=clock)
