@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check lint bench lock clean
+.PHONY: run test check lint bench screenshots lock clean
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,12 +36,16 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.benchmarks $(if $(ROW),--row $(ROW))
 
+# Pictures of the dashboard for the documentation; needs Chromium.
+screenshots: $(VENV)/.dev
+	@$(BIN)/python -m tests.dashboard.screenshots docs/images
+
 # Needs uv on the PATH. The lock files carry hashes and no index address.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--extra agent pyproject.toml build.in -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-		--extra agent --group dev pyproject.toml build.in -o requirements-dev.lock
+		--extra agent --group dev --group bench pyproject.toml build.in -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .gitward

@@ -115,8 +115,9 @@ class Sources:
             self._loops[name].hint()
 
     def previewer(self) -> Previewer:
-        """Plans against the first source, which is the only one unless there are several."""
-        return Previewer(next(iter(self._sources.values())), self._store)
+        """Plans against any source; the first is meant where none is named."""
+        first, *others = self._sources.values()
+        return Previewer(first, self._store, *others)
 
     def proposer(self, *, enabled: bool) -> Proposer | None:
         """Branches go to the first git source; a working tree's files are edited in place."""

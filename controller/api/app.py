@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from controller.api import errors, openapi, report_route
 from controller.api.gate import Gate, GateKeeper
+from controller.api.report_quick import QuickReports
 from controller.api.route import Route
 from controller.api.routers import (
     agents,
@@ -81,7 +82,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(GateKeeper, gate=Gate(services), fallback=fallback)
+    gate = Gate(services)
+    app.add_middleware(GateKeeper, gate=gate, fallback=fallback, shortcut=QuickReports(gate))
     # First, since it is asked for most.
     app.router.routes.append(
         PlainRoute(report_route.PATH, report_route.ReportRoute(), methods=["POST"])

@@ -7,22 +7,32 @@ treatment as answers.
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controller.api.errors import error_response, internal_error
+from controller.api.errors import RequestError, error_response, internal_error, respond
 from controller.api.metrics import Metrics
 from controller.api.rate_limit import Allowance, RateLimiter, address_key
 from controller.api.services import Services
 from controller.api.tokens import Known, KnownTokens, bearer_hash
+from controller.errors import ControllerError
+from controller.intake.hearing import Hearing
 from controller.store.interface import Principal
 
 SERVICE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 _UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
 """Probes come often and from one address."""
+REPORTS: Final = "/api/v1/compliance/results"
+SAFE_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""What every answer of the API carries."""
 WEBHOOKS: Final = "/api/v1/webhooks/"
 GATE_KEY: Final = "gitward.gate"
 CHARGE_KEY: Final = "gitward.charge"
@@ -38,6 +48,7 @@ class Gate:
         self.limiter = RateLimiter(services.monotonic)
         self.known = KnownTokens()
         self.metrics = Metrics(services)
+        self.hearing = Hearing()
 
 
 class Charge:
@@ -92,13 +103,36 @@ class Charge:
         self.allowance = self._account = None
 
 
+class Shortcut(Protocol):
+    """A shorter way to the answer of one kind of request."""
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer; false when the request, untouched, is the application's."""
+        ...
+
+
 class GateKeeper:
     """The middleware."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, fallback: ASGIApp | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: Gate,
+        fallback: ASGIApp | None = None,
+        shortcut: Shortcut | None = None,
+    ) -> None:
+        """Put the gate before an application.
+
+        Args:
+            app: What answers.
+            gate: What the whole process shares.
+            fallback: What answers paths that are not the API's.
+            shortcut: What may answer ``POST`` on one path instead.
+        """
         self._app = app
         self._gate = gate
         self._fallback = fallback
+        self._shortcut = shortcut
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -113,9 +147,22 @@ class GateKeeper:
         if scope["method"] == "HEAD":
             # Answered like GET; the server below still knows better and sends no body.
             scope = {**scope, "method": "GET"}
-        await self._answer(scope, receive, send)
+        app = self._app
+        if self._shortcut is not None and path == REPORTS and scope["method"] == "POST":
+            try:
+                if await self._shortcut.answer(scope, receive, send):
+                    return
+            except (ControllerError, RequestError) as error:
+                scope[ROUTE_KEY] = REPORTS
+                app = respond(error)
+            except ClientDisconnect:
+                return
+            except Exception:  # noqa: BLE001 - as below: the catch-all of this edge
+                _log.exception("this is a bug")
+                app = internal_error()
+        await self._answer(app, scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         charge = Charge(self._gate, scope)
         scope[GATE_KEY], scope[CHARGE_KEY] = self._gate, charge
         status = 0
@@ -131,7 +178,7 @@ class GateKeeper:
             if charge.allowance is not None and charge.allowance.exceeded:
                 await _too_many(charge.allowance)(scope, receive, send_safely)
             else:
-                await self._app(scope, receive, send_safely)
+                await app(scope, receive, send_safely)
         except ClientDisconnect:
             return
         except Exception:  # the catch-all of this edge

@@ -89,8 +89,8 @@ class Confirmation(SourceChoice):
     digest: Digest
 
 
-class PlanInput(Input):
-    """What to compare; without a base, with what is in force."""
+class PlanInput(SourceChoice):
+    """What to compare; without a base, with what is in force; without a source, of the first."""
 
     base: Revision | None = None
     head: Revision | None = None

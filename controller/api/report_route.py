@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from controller.api.access import Access, identify
 from controller.api.errors import RequestError, respond
-from controller.api.gate import CHARGE_KEY, GATE_KEY, ROUTE_KEY, Charge, Gate
+from controller.api.gate import CHARGE_KEY, GATE_KEY, REPORTS, ROUTE_KEY, Charge, Gate
 from controller.api.request_body import read_bounded, require_encoding, require_json, unpack
 from controller.errors import (
     ControllerError,
@@ -25,15 +25,16 @@ from controller.errors import (
     StoreUnavailableError,
     UnauthenticatedError,
 )
-from controller.intake.wire import MAX_BYTES, parse_report
+from controller.intake.hearing import Hearing, Said
+from controller.intake.wire import MAX_BYTES
 from controller.model.report import Report
 from controller.model.terms import RiskLevel
 from controller.scoring.score import percent
 from controller.store.interface import Receipt, Submission
 
-PATH: Final = "/api/v1/compliance/results"
+PATH: Final = REPORTS
 ACCESS: Final = Access(agent=True)
-_LARGE: Final = 64 * 1024
+LARGE: Final = 64 * 1024
 """From this size on, reading the JSON is work for another thread."""
 
 
@@ -70,11 +71,11 @@ class ReportRoute:
         try:
             receipt = await _take(gate, scope[CHARGE_KEY], Request(scope, receive))
         except (ControllerError, RequestError) as error:
-            gate.metrics.reports.labels(_word(error)).inc()
+            gate.metrics.reports.labels(word_of(error)).inc()
             response: Response = respond(error)
         else:
-            gate.metrics.reports.labels(_result(receipt)).inc()
-            response = Response(_body(receipt), media_type="application/json")
+            gate.metrics.reports.labels(result_of(receipt)).inc()
+            response = Response(RECEIPT.dump_json(shown(receipt)), media_type="application/json")
         await response(scope, receive, send)
 
 
@@ -83,10 +84,13 @@ async def _take(gate: Gate, charge: Charge, request: Request) -> Receipt:
     zipped = require_encoding(request, allow_gzip=True)
     require_json(request)
     body = await read_bounded(request, MAX_BYTES, gate.services.limits.body_seconds)
-    report = await _parse(body, zipped)
+    report, said = await _parse(gate.hearing, uuid, body, zipped)
     submission = Submission(uuid, token_hash, report, gate.services.clock())
     try:
-        return await gate.services.intake.submit(submission)
+        receipt = await gate.services.intake.submit(submission)
+        if said is not None and repeatable(receipt):
+            gate.hearing.accepted(uuid, said)
+        return receipt
     except UnauthenticatedError:
         charge.disown()
         raise
@@ -101,39 +105,49 @@ async def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
     return charge.known.machine_uuid, charge.token_hash
 
 
-async def _parse(body: bytes, zipped: bool) -> Report:
-    def read() -> Report:
-        return parse_report(unpack(body, MAX_BYTES) if zipped else body)
+async def _parse(
+    hearing: Hearing, uuid: str, body: bytes, zipped: bool
+) -> tuple[Report, Said | None]:
+    def read() -> tuple[Report, Said | None]:
+        return hearing.read(uuid, unpack(body, MAX_BYTES) if zipped else body)
 
-    return await asyncio.to_thread(read) if zipped or len(body) > _LARGE else read()
+    return await asyncio.to_thread(read) if zipped or len(body) > LARGE else read()
 
 
-def _body(receipt: Receipt) -> bytes:
-    return RECEIPT.dump_json(
-        {
-            "report_id": receipt.report_id,
-            "accepted": receipt.accepted,
-            "changed": receipt.changed,
-            "duplicate": receipt.duplicate,
-            "superseded": receipt.superseded,
-            "unknown_checks": receipt.unknown_checks,
-            "outdated_checks": receipt.outdated_checks,
-            "score": {
-                "score": percent(receipt.hundredths),
-                "risk_level": cast("RiskLevel", receipt.risk),
-                "compliant": receipt.compliant,
-            },
-        }
+def shown(receipt: Receipt) -> ReceiptBody:
+    """The answer to a report that was taken."""
+    return {
+        "report_id": receipt.report_id,
+        "accepted": receipt.accepted,
+        "changed": receipt.changed,
+        "duplicate": receipt.duplicate,
+        "superseded": receipt.superseded,
+        "unknown_checks": receipt.unknown_checks,
+        "outdated_checks": receipt.outdated_checks,
+        "score": {
+            "score": percent(receipt.hundredths),
+            "risk_level": cast("RiskLevel", receipt.risk),
+            "compliant": receipt.compliant,
+        },
+    }
+
+
+def repeatable(receipt: Receipt) -> bool:
+    """Whether the store took the report as it was, so that it means the same when it comes again."""
+    return not (
+        receipt.duplicate or receipt.superseded or receipt.unknown_checks or receipt.outdated_checks
     )
 
 
-def _result(receipt: Receipt) -> str:
+def result_of(receipt: Receipt) -> str:
+    """The word that an accepted report is counted under."""
     if receipt.duplicate:
         return "duplicate"
     return "superseded" if receipt.superseded else "accepted"
 
 
-def _word(error: ControllerError | RequestError) -> str:
+def word_of(error: ControllerError | RequestError) -> str:
+    """The word that a refused report is counted under."""
     match error:
         case OverloadedError() | StoreUnavailableError():
             return "unavailable"

@@ -62,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     option(
         parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities for --server"
     )
+    option(parser, "--source", metavar="NAME", help="its name at a controller that has several")
     option(parser, "--movers", type=_count, default=100, metavar="N", help="machines to name")
     option(parser, "--all", action="store_true", help="name every machine that changes")
     gate_options(parser)
@@ -133,7 +134,7 @@ def _ask(options: argparse.Namespace, files: dict[str, str | None]) -> dict[str,
 
     movers = None if options.all else options.movers
     with Remote(options.server, options.token, options.ca_file) as remote:
-        return remote.plan({"files": files, "movers": movers})
+        return remote.plan({"files": files, "movers": movers, "source": options.source})
 
 
 def _exceptions(

@@ -56,7 +56,7 @@ PAGES: Final = (
     Page("/", overview.show),
     Page("/machines", machines.show),
     Page("/machines.csv", machines.export),
-    Page("/machines/{uuid}", machine.show),
+    Page("/machines/{uuid}", machine.show, machine.decide),
     Page("/machines/{uuid}/results.csv", machine.export),
     Page("/machines/{uuid}/report", report.machine),
     Page("/policies", policies.show),

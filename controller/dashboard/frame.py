@@ -30,6 +30,7 @@ _WHAT_TO_DO: Final = {
     "AccessDenied": "Correct the address or the credentials; then restart or ask for a pass.",
     "VerificationFailed": "Merge a commit that is signed with an accepted key.",
 }
+_MOST_COUNTED: Final = 2_000
 _LATE: Final = timedelta(minutes=15)
 """A source that nobody has looked at for so long is said to be so."""
 
@@ -67,8 +68,8 @@ class Frame:
     sources: tuple[Source, ...]
     newest: RevisionRecord | None
     """The applied revision in force."""
-    reported: int
-    """Machines that have reported under it."""
+    reported: int | None
+    """Machines that have reported under it; none while so many have and have not that it is not counted."""
     assessed: int
 
     @property
@@ -83,9 +84,10 @@ def frame(reading: Reading, in_force: InForce, totals: FleetTotals, as_of: datet
     counts = exception_counts(in_force, as_of)
     applied = [each for each in statuses if each.last_applied_at is not None]
     newest = max(applied, key=lambda each: each.last_applied_at or as_of, default=None)
-    reported, record = 0, None
+    reported: int | None = 0
+    record = None
     if newest is not None and newest.last_applied_revision and newest.last_applied_at:
-        reported = reading.reported_since(newest.last_applied_at)
+        reported = reading.reported_since(newest.last_applied_at, _MOST_COUNTED)
         record = reading.revision(newest.last_applied_revision.rpartition(":")[2])
     return Frame(
         machines=totals.overall.agents,
@@ -95,7 +97,7 @@ def frame(reading: Reading, in_force: InForce, totals: FleetTotals, as_of: datet
         expiring=counts.expiring,
         sources=tuple(_source(each, as_of) for each in statuses),
         newest=record,
-        reported=min(reported, totals.overall.agents),
+        reported=None if reported is None else min(reported, totals.overall.agents),
         assessed=totals.overall.assessed,
     )
 

@@ -7,12 +7,13 @@ full, nothing is taken and the caller is told when to come back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Final
+from typing import Any, Final
 
 from controller.errors import ControllerError, OverloadedError
 from controller.store.interface import Receipt, Store, Submission
@@ -22,6 +23,8 @@ MOST_WAITING: Final = 2_000
 MOST_AT_ONCE: Final = 200
 """Reports in one transaction; it bounds how long one waits for its commit."""
 _RETRY_SECONDS: Final = (2, 15)
+Waiter = Future[Receipt] | asyncio.Future[Receipt]
+Waiting = tuple[Submission, Waiter]
 
 
 class Intake:
@@ -47,9 +50,10 @@ class Intake:
         self._most_waiting = most_waiting
         self._most_at_once = most_at_once
         self._jitter = jitter
-        self._waiting: deque[tuple[Submission, Future[Receipt]]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._changed = threading.Condition()
         self._stopping = False
+        self._idle = False
         self._writer = threading.Thread(target=self._write, name="intake", daemon=True)
 
     @property
@@ -76,6 +80,10 @@ class Intake:
             OverloadedError: The queue is full, or the controller is stopping.
         """
         future: Future[Receipt] = Future()
+        self._queue(submission, future)
+        return future
+
+    def _queue(self, submission: Submission, waiter: Waiter) -> None:
         with self._changed:
             if self._stopping or len(self._waiting) >= self._most_waiting:
                 seconds = self._jitter(*_RETRY_SECONDS)
@@ -84,9 +92,9 @@ class Intake:
                     f"send this one again in {seconds} s",
                     seconds,
                 )
-            self._waiting.append((submission, future))
-            self._changed.notify()
-        return future
+            self._waiting.append((submission, waiter))
+            if self._idle:
+                self._changed.notify()
 
     async def submit(self, submission: Submission) -> Receipt:
         """Take a report; return when it is on disk.
@@ -96,7 +104,10 @@ class Intake:
             UnauthenticatedError: The token no longer speaks for the machine.
             StoreUnavailableError: The store is locked, full or gone; nothing was taken.
         """
-        return await asyncio.wrap_future(self.hand_in(submission))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
+        self._queue(submission, future)
+        return await future
 
     def _write(self) -> None:
         while (batch := self._next_batch()) is not None:
@@ -108,42 +119,64 @@ class Intake:
             except Exception as error:  # noqa: BLE001 - the writer must live; the caller is told
                 self._refuse_each(batch, error)
             else:
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    _settle(future, answer)
+                _settle(
+                    [(waiter, answer) for (_, waiter), answer in zip(batch, answers, strict=True)]
+                )
 
-    def _next_batch(self) -> list[tuple[Submission, Future[Receipt]]] | None:
+    def _next_batch(self) -> list[Waiting] | None:
         with self._changed:
             while not self._waiting:
                 if self._stopping:
                     return None
+                self._idle = True
                 self._changed.wait()
+                self._idle = False
             count = min(len(self._waiting), self._most_at_once)
             return [self._waiting.popleft() for _ in range(count)]
 
-    def _refuse_each(
-        self, batch: list[tuple[Submission, Future[Receipt]]], error: Exception
-    ) -> None:
+    def _refuse_each(self, batch: list[Waiting], error: Exception) -> None:
         """One report must not take the others down with it: each is tried alone, once."""
         if len(batch) == 1:
-            _settle(batch[0][1], error)
+            _settle([(batch[0][1], error)])
             return
-        for submission, future in batch:
+        for submission, waiter in batch:
             try:
                 with self._store.write() as transaction:
                     (answer,) = transaction.record_reports([submission])
             except Exception as alone:  # noqa: BLE001 - as above
-                _settle(future, alone)
+                _settle([(waiter, alone)])
             else:
-                _settle(future, answer)
+                _settle([(waiter, answer)])
 
     @staticmethod
-    def _refuse(batch: list[tuple[Submission, Future[Receipt]]], error: ControllerError) -> None:
-        for _, future in batch:
-            _settle(future, error)
+    def _refuse(batch: list[Waiting], error: ControllerError) -> None:
+        _settle([(waiter, error) for _, waiter in batch])
 
 
-def _settle(future: Future[Receipt], answer: Receipt | Exception) -> None:
-    """Resolve a future whose waiter may have gone away."""
+def _settle(answers: Sequence[tuple[Waiter, Receipt | Exception]]) -> None:
+    """Tell who waits; every event loop is woken once for all of its own."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Receipt], Any]]] = {}
+    for waiter, answer in answers:
+        if isinstance(waiter, Future):
+            _tell(waiter, answer)
+        else:
+            by_loop.setdefault(waiter.get_loop(), []).append((waiter, answer))
+    for loop, mine in by_loop.items():
+        # A loop that is closed has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_tell_all, mine)
+
+
+def _tell_all(answers: Sequence[tuple[asyncio.Future[Receipt], Receipt | Exception]]) -> None:
+    for future, answer in answers:
+        if not future.done():  # who waited may have gone away
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+
+def _tell(future: Future[Receipt], answer: Receipt | Exception) -> None:
     if not future.set_running_or_notify_cancel():
         return
     if isinstance(answer, Exception):

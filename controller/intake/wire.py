@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, NotRequired
+from typing import Annotated, Any, Final, Literal, NotRequired, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -17,6 +18,7 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 """Of a report, unpacked."""
 
 _Uuid = Annotated[str, Field(pattern=UUID_PATTERN)]
+_Shape = TypeVar("_Shape")
 _STRICT: Final = ConfigDict(extra="forbid", strict=True)
 
 
@@ -43,6 +45,7 @@ class ReportBody(TypedDict):
 
 
 REPORT: Final[TypeAdapter[ReportBody]] = TypeAdapter(ReportBody)
+RESULT: Final[TypeAdapter[ResultBody]] = TypeAdapter(ResultBody)
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -53,42 +56,57 @@ def parse_report(body: bytes) -> Report:
         MalformedError: The bytes are not JSON as this program takes it.
         RejectedError: A field is missing, unknown, of the wrong type, or a check is there twice.
     """
-    value = parse(body)
+    shaped = _shaped(REPORT, parse(body))
+    results = tuple(_result(each) for each in shaped["results"])
+    refuse_repeated(results)
+    collected_at = instant(shaped["collected_at"])
+    return Report(shaped["report_id"], collected_at, results, shaped.get("run_id"))
+
+
+def parse_result(body: bytes) -> Result:
+    """Read one result. Raises as ``parse_report`` does."""
+    return _result(_shaped(RESULT, parse(body)))
+
+
+def _shaped(adapter: TypeAdapter[_Shape], value: object) -> _Shape:
     try:
-        shaped = REPORT.validate_python(value)
+        return adapter.validate_python(value)
     except ValidationError as error:
         problems = tuple((_field(each["loc"]), each["msg"]) for each in error.errors()[:20])
         field, message = problems[0]
         raise RejectedError(f"{field}: {message}" if field else message, problems) from error
-    return _report(shaped)
 
 
-def _report(shaped: ReportBody) -> Report:
-    collected_at = _instant(shaped["collected_at"])
-    results = tuple(
-        Result(
-            check_id=each["check_id"],
-            status=each["status"],
-            rows=None if (rows := each.get("rows")) is None else tuple(rows),
-            actual_value=each.get("actual_value"),
-            details=each.get("details") or "",
-            digest=each.get("digest"),
-        )
-        for each in shaped["results"]
+def _result(shaped: ResultBody) -> Result:
+    rows = shaped.get("rows")
+    return Result(
+        check_id=shaped["check_id"],
+        status=shaped["status"],
+        rows=None if rows is None else tuple(rows),
+        actual_value=shaped.get("actual_value"),
+        details=shaped.get("details") or "",
+        digest=shaped.get("digest"),
     )
-    if len({each.check_id for each in results}) != len(results):
-        seen: set[str] = set()
-        for index, each in enumerate(results):
-            if each.check_id in seen:
-                field, message = f"results[{index}].check_id", f"{each.check_id!r} stands twice"
-                raise RejectedError(
-                    f"{field}: {message}; send one result a check", ((field, message),)
-                )
-            seen.add(each.check_id)
-    return Report(shaped["report_id"], collected_at, results, shaped.get("run_id"))
 
 
-def _instant(text: str) -> datetime:
+def refuse_repeated(results: Sequence[Result]) -> None:
+    """Hold that every check is there once.
+
+    Raises:
+        RejectedError: One is there twice.
+    """
+    if len({each.check_id for each in results}) == len(results):
+        return
+    seen: set[str] = set()
+    for index, each in enumerate(results):
+        if each.check_id in seen:
+            field, message = f"results[{index}].check_id", f"{each.check_id!r} stands twice"
+            raise RejectedError(f"{field}: {message}; send one result a check", ((field, message),))
+        seen.add(each.check_id)
+
+
+def instant(text: str) -> datetime:
+    """When something was collected, at the earliest in 2000. Raises ``RejectedError``."""
     try:
         found = parse_instant(text)
     except (ValueError, OverflowError):

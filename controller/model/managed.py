@@ -19,7 +19,7 @@ class GitOrigin:
     path: str
     line: int
     commit: str
-    """Full object name of the last commit that changed the object's content or place."""
+    """Full object name of the last commit that changed the file."""
     url: str | None = None
     """Address of file and line at the repository's host, when the host's form is known."""
 

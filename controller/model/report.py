@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from controller.model.terms import ReportedStatus
 
@@ -12,8 +14,7 @@ Row = Mapping[str, str]
 """A row of a query's result: column to text, as osquery prints it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """One check's result on one machine."""
 
     check_id: str
@@ -27,6 +28,18 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What a report that tells only its changes must be read against."""
+
+    digest: bytes
+    """Of the results of the machine's earlier report; only on top of those do the changes mean anything."""
+    count: int
+    """How many results the whole report has."""
+    whole: Callable[[], tuple[Result, ...]]
+    """Reads all of them; raises ``RejectedError`` when they are not a report's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One post of results by one machine."""
 
@@ -36,6 +49,10 @@ class Report:
     results: tuple[Result, ...]
     run_id: str | None = None
     """With it the report is complete: what was asked for and is missing becomes an error."""
+    digest: bytes = b""
+    """Of the results as they came over the wire; empty when that is not known."""
+    since: Since | None = None
+    """When set, ``results`` are only those that differ from an earlier report's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from controller.errors import ConflictError
 from controller.model.configuration import Place
 from controller.model.source import Commit
-from controller.model.terms import Kind
+from controller.model.terms import KINDS, Kind
 from controller.reconcile.ending import SUSPENDED, Ending
 from controller.reconcile.failpoints import reached
 from controller.reconcile.guards import declared_counts
@@ -30,10 +30,11 @@ def apply(work: Pass) -> Ending:
     """
     if work.plan is None:
         raise ConflictError("there is no plan")
+    touched = _touched(work)
     places = {
         (each.kind, each.id): each.place for each in work.plan.operations if each.op != "delete"
-    } | shifted(work.current, work.head)
-    provenance = _provenance(work, places)
+    } | shifted(work.current, work.head, frozenset(touched))
+    provenance = _provenance(work, places, touched)
     links = _links(work, places, provenance)
     ending = Ending("applied", "Applied", _summary(work), work.warnings)
     as_of = work.now()
@@ -53,11 +54,24 @@ def apply(work: Pass) -> Ending:
     return ending
 
 
-def _provenance(work: Pass, places: dict[tuple[Kind, str], Place]) -> dict[str, Commit]:
+def _touched(work: Pass) -> dict[str, Commit]:
+    """Declared paths that commits since the one in force changed, be it back and forth."""
+    old = work.applied_commit
+    if old is None:
+        return {}
+    if not work.source.is_ancestor(old, work.sha):
+        old = None  # a confirmed rewrite: the old history may not even be here
+    paths = {each.place.path for kind in KINDS for each in work.head.of_kind(kind).values()}
+    return work.source.last_change(work.sha, sorted(paths), since=old)
+
+
+def _provenance(
+    work: Pass, places: dict[tuple[Kind, str], Place], touched: dict[str, Commit]
+) -> dict[str, Commit]:
     """The commit that last changed each path; the revision's own where history is too long."""
-    paths = sorted({place.path for place in places.values()})
+    paths = sorted({place.path for place in places.values()} - touched.keys())
     found = work.source.last_change(work.sha, paths) if paths else {}
-    return {path: found.get(path, work.snapshot.commit) for path in paths}
+    return touched | {path: found.get(path, work.snapshot.commit) for path in paths}
 
 
 def _links(

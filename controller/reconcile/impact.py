@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from controller.model.machine import Machine
 from controller.model.posture import Posture, positions
@@ -26,8 +26,7 @@ from controller.store.interface import Reading
 _CHUNK: Final = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Mover:
+class Mover(NamedTuple):
     """A machine whose overall score, risk or compliance changes."""
 
     uuid: str
@@ -100,18 +99,24 @@ class _Pair:
     """What two profiles mean for each other; shared by all machines that have both."""
 
     same: bool
+    past: tuple[Sums, ...]
+    """Where the verdicts before go, overall first."""
+    future: tuple[Sums, ...]
+    flips: tuple[tuple[int, int, Flips], ...]
+    """Places of one policy's verdicts before and after, and where they are compared."""
     newly: int
     """Exempted after and not before, at positions of after."""
     freed: int
     awaited: int
     """Counted after and not before: to be reported first, unless it was."""
-    counted_before: int
 
 
 class _Measuring:
     def __init__(
-        self, before: Projection, after: Projection, as_of: datetime, changed: frozenset[str]
+        self, impact: Impact, before: Projection, after: Projection, changed: frozenset[str]
     ) -> None:
+        as_of = impact.as_of
+        self._impact = impact
         self.now = before.rulebook.at(as_of)
         self.then = after.rulebook.at(as_of)
         self.before, self.after = before, after
@@ -130,8 +135,23 @@ class _Measuring:
         if found is None:
             was, now = self._translated(_exempted(old)), _exempted(new)
             awaited = new.overall.counted & ~old.overall.counted
-            found = _Pair(old == new, now & ~was, was & ~now, awaited, old.overall.counted)
-            self._pairs[key] = found
+            impact, places = self._impact, {id_: n for n, id_ in enumerate(old.policies, 1)}
+            found = self._pairs[key] = _Pair(
+                same=old == new,
+                past=(impact.before, *(impact.policies_before[id_] for id_ in old.policies)),
+                future=(impact.after, *(impact.policies_after[id_] for id_ in new.policies)),
+                flips=(
+                    (0, 0, impact.flips),
+                    *(
+                        (places[id_], place, impact.policy_flips[id_])
+                        for place, id_ in enumerate(new.policies, 1)
+                        if id_ in places
+                    ),
+                ),
+                newly=now & ~was,
+                freed=was & ~now,
+                awaited=awaited,
+            )
         return found
 
     def _translated(self, bits: int) -> int:
@@ -175,7 +195,7 @@ def measure(
         ended: Exceptions of ``before`` to look at closely.
     """
     impact = Impact(as_of)
-    work = _Measuring(before, after, as_of, changed_checks)
+    work = _Measuring(impact, before, after, changed_checks)
     closely = Reviewed(after.rulebook, sorted(reviewed), as_of)
     gone = Reviewed(before.rulebook, sorted(ended), as_of)
     largest: list[Mover] = []
@@ -187,7 +207,7 @@ def measure(
         pair = work.pair(old, new)
         past = verdicts(old, was)
         future = past if pair.same and now is was else verdicts(new, now)
-        _account(impact, old, new, past, future)
+        _account(pair, past, future)
         missing = pair.awaited & ~now.reported
         awaited |= missing
         impact.complete += not missing
@@ -221,24 +241,15 @@ def _carried(reading: Reading, machine: Machine, posture: Posture, after: Projec
     return carry_over(posture, told, after.rulebook.checks, evidence)[0]
 
 
-def _account(
-    impact: Impact,
-    old: Profile,
-    new: Profile,
-    past: tuple[Verdict, ...],
-    future: tuple[Verdict, ...],
-) -> None:
-    impact.before.add(past[0])
-    impact.after.add(future[0])
-    impact.flips.add(past[0], future[0])
-    was = dict(zip(old.policies, past[1:], strict=True))
-    for policy_id, verdict in was.items():
-        impact.policies_before[policy_id].add(verdict)
-    for policy_id, verdict in zip(new.policies, future[1:], strict=True):
-        impact.policies_after[policy_id].add(verdict)
-        before = was.get(policy_id)
-        if before is not None and before != verdict:
-            impact.policy_flips[policy_id].add(before, verdict)
+def _account(pair: _Pair, past: tuple[Verdict, ...], future: tuple[Verdict, ...]) -> None:
+    for sums, verdict in zip(pair.past, past, strict=True):
+        sums.add(verdict)
+    for sums, verdict in zip(pair.future, future, strict=True):
+        sums.add(verdict)
+    if past is not future:
+        for old, new, flips in pair.flips:
+            if past[old] != future[new]:
+                flips.add(past[old], future[new])
 
 
 def _exempt(impact: Impact, pair: _Pair, now: Posture, was: Posture) -> None:

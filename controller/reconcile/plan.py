@@ -82,8 +82,16 @@ def owned(current: Current, *, source: str) -> dict[Kind, int]:
     return counts
 
 
-def shifted(current: Current, head: Configuration) -> dict[tuple[Kind, str], Place]:
-    """Where objects stand now whose line alone moved: no change, yet origins must stay true."""
+def shifted(
+    current: Current, head: Configuration, touched: frozenset[str] = frozenset()
+) -> dict[tuple[Kind, str], Place]:
+    """Where objects stand now whose line or file alone moved on: no change, yet origins stay true.
+
+    Args:
+        current: Everything in force.
+        head: What the source declares.
+        touched: Files that were changed around them.
+    """
     return {
         (kind, id_): declared.place
         for kind in KINDS
@@ -91,7 +99,7 @@ def shifted(current: Current, head: Configuration) -> dict[tuple[Kind, str], Pla
         if (managed := current.get((kind, id_)))
         and managed.origin
         and managed.origin.path == declared.place.path
-        and managed.origin.line != declared.place.line
+        and (managed.origin.line != declared.place.line or declared.place.path in touched)
     }
 
 

@@ -51,15 +51,18 @@ class PlanRequest:
     """Path below the root to the text it would have; none deletes it."""
     movers: int | None = MOVERS
     """How many machines to name; none names all that change."""
+    source: str | None = None
+    """Whose documents these are; none means the only source, or the first."""
 
 
 class Previewer:
-    """Plans against one source's objects in force. Safe to use from several threads."""
+    """Plans against the objects in force of a source. Safe to use from several threads."""
 
-    def __init__(self, source: Source, store: Store) -> None:
-        self._source = source
+    def __init__(self, source: Source, store: Store, *others: Source) -> None:
+        self._sources = {each.name: each for each in (source, *others)}
+        self._first = source.name
         self._store = store
-        self._contents = Contents()
+        self._contents = {name: Contents() for name in self._sources}
         self._turn = threading.Lock()
 
     def preview(self, request: PlanRequest, as_of: datetime) -> dict[str, Any]:
@@ -67,7 +70,7 @@ class Previewer:
 
         Raises:
             RejectedError: A revision's or path's form, or documents with problems: each is named.
-            NotFoundError: Nothing is in force yet.
+            NotFoundError: No such source, or nothing is in force yet.
             RevisionNotFoundError: The controller does not have that commit.
             TryLaterError: Scores are still being brought to the revision in force.
             OverloadedError: Other previews are under way.
@@ -83,7 +86,10 @@ class Previewer:
             self._turn.release()
 
     def _preview(self, reading: Reading, request: PlanRequest, as_of: datetime) -> dict[str, Any]:
-        name = self._source.name
+        name = request.source or self._first
+        if name not in self._sources:
+            known = ", ".join(sorted(self._sources))
+            raise NotFoundError(f"no source {name!r}; there are: {known}")
         status = reading.source(name)
         applied = status.last_applied_revision if status else None
         if status is None or applied is None:
@@ -92,18 +98,18 @@ class Previewer:
             raise TryLaterError(f"scores are still being brought to {applied}; ask again", 2)
         before, base, base_name = in_force_now(reading), reading.declared(name), applied
         if request.base is not None:
-            snapshot, contents = self._files(request.base)
+            snapshot, contents = self._files(name, request.base)
             base = self._judged(contents, reading, as_of).configuration
             first = plan(before.objects, base, source=name, as_of=as_of, settings=base.settings)
             before = project(reading, before, first, base.settings, source=name, as_of=as_of)
             base_name = snapshot.revision
         newest = status.observed_revision or applied
         over = request.head or request.base or (applied if request.files else newest)
-        snapshot, contents = self._files(over)
+        snapshot, contents = self._files(name, over)
         loaded = self._judged(laid_over(contents, request.files), reading, as_of)
         head = loaded.configuration
         refuse_problems([*loaded.problems, *foreign(before.objects, head, source=name)])
-        settings = before.rulebook.settings
+        settings = base.settings  # the source's own; the rulebook's are those of all sources
         made = plan(before.objects, head, source=name, as_of=as_of, settings=settings)
         after = project(reading, before, made, head.settings, source=name, as_of=as_of)
         counts = owned(before.objects, source=name)
@@ -121,10 +127,11 @@ class Previewer:
             told["fleet"] = operation_fleet(operation, impact)
         return body
 
-    def _files(self, revision: str) -> tuple[Snapshot, list[FileContent]]:
+    def _files(self, name: str, revision: str) -> tuple[Snapshot, list[FileContent]]:
         sha = revision.rpartition(":")[2] if "@sha1:" in revision else revision.rpartition("@")[2]
-        snapshot = self._source.snapshot(sha)
-        return snapshot, self._contents.of(self._source, snapshot.files)
+        source = self._sources[name]
+        snapshot = source.snapshot(sha)
+        return snapshot, self._contents[name].of(source, snapshot.files)
 
     def _judged(self, contents: list[FileContent], reading: Reading, as_of: datetime) -> Loaded:
         return assemble(

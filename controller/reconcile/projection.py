@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from controller.model.documents import Check, RepositorySettings
+from controller.model.documents import Check, RepositorySettings, strictest
 from controller.model.managed import GitOrigin, Managed
 from controller.model.plan import Operation, Plan
 from controller.model.posture import definition_digest
@@ -86,10 +86,16 @@ def project(
         checks=_of(objects, "check"),
         waivers=_of(objects, "exception"),
         positions=positions,
-        settings=settings,
+        settings=_together(reading, source, settings),
         ended=before.rulebook.ended,
     )
     return Projection(objects, rulebook, tuple(carry))
+
+
+def _together(reading: Reading, source: str, settings: RepositorySettings) -> RepositorySettings:
+    """What all sources demand once one of them has other settings."""
+    others = [each.name for each in reading.sources() if each.name != source]
+    return strictest([settings, *map(reading.settings_of, others)])
 
 
 def _position(

@@ -168,17 +168,8 @@ STEPS: Final[tuple[Step, ...]] = (
 )
 
 
-def _in_force(work: Pass) -> str | None:
-    """The commit in force, when it came by the settings of now."""
-    status = work.status
-    if status.applied_generation != status.generation:
-        return None  # another address or ref, by the operator's own word, is no rewrite
-    _, mark, sha = (status.last_applied_revision or "").rpartition("@sha1:")
-    return sha if mark else None
-
-
 def _rewrite(work: Pass) -> guards.Rewrite | None:
-    old = _in_force(work)
+    old = work.applied_commit
     if old is None or work.source.is_ancestor(old, work.sha):
         return None
     return guards.Rewrite(old, work.sha)
@@ -191,7 +182,7 @@ def _allowed(work: Pass) -> frozenset[int]:
     """
     if work.plan is None or not work.plan.counts()["delete"]:
         return frozenset()
-    return guards.allowed_deletions(work.source.commits(_in_force(work), work.sha))
+    return guards.allowed_deletions(work.source.commits(work.applied_commit, work.sha))
 
 
 def _poison(revision: str, times: int) -> Problem:

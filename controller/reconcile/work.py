@@ -58,6 +58,14 @@ class Pass:
     def name(self) -> str:
         return self.source.name
 
+    @property
+    def applied_commit(self) -> str | None:
+        """The commit in force, when it came by the settings of now."""
+        if self.status.applied_generation != self.status.generation:
+            return None  # another address or ref, by the operator's own word, is no rewrite
+        _, mark, sha = (self.status.last_applied_revision or "").rpartition("@sha1:")
+        return sha if mark else None
+
 
 Step = Callable[[Pass], Ending | None]
 """Goes on with none, or ends the pass."""

@@ -6,6 +6,7 @@ exceptions do not come into it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ class Catalog:
     in_force: int
     """Bitmap of all positions in force."""
     by_position: Mapping[int, str]
+    fingerprint: bytes
+    """Of everything here that decides what a report makes of a posture."""
 
     @staticmethod
     def of(checks: Mapping[str, Check], places: Mapping[str, int]) -> Catalog:
@@ -42,7 +45,14 @@ class Catalog:
             digests={id_: definition_digest(check) for id_, check in checks.items()},
             in_force=in_force,
             by_position={position: id_ for id_, position in places.items()},
+            fingerprint=_fingerprint(checks, places),
         )
+
+
+def _fingerprint(checks: Mapping[str, Check], places: Mapping[str, int]) -> bytes:
+    """A position stands for query, operator and expectation; platforms decide what may be missing."""
+    parts = sorted((id_, places[id_], sorted(check.platforms)) for id_, check in checks.items())
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,17 +151,11 @@ class Reviewed:
             covered.add(machine, posture, mask)
             if covered.full:
                 covered.count(self._check_at)
-            self._weigh(covered, machine, posture, was, now)
-
-    def _weigh(
-        self, covered: Covered, machine: Machine, posture: Posture, was: Verdict, now: Verdict
-    ) -> None:
-        moment = self._ends.get(covered.waiver.id)
-        covered.before.add(was.hundredths)
-        covered.after.add(now.hundredths)
-        if moment is not None:
-            profile = moment.profile(machine.uuid, machine.os, machine.tags)
-            covered.at_end.add(overall(profile, posture))
+            covered.before.add(was.hundredths)
+            covered.after.add(now.hundredths)
+            if (moment := self._ends.get(id_)) is not None:
+                at_end = moment.profile(machine.uuid, machine.os, machine.tags)
+                covered.at_end.add(overall(at_end, posture))
 
     def _masks(
         self, machine: Machine, profile: Profile, own: list[str]

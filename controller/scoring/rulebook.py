@@ -19,7 +19,7 @@ from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.managed import Managed
 from controller.model.posture import Posture
 from controller.model.terms import PLATFORMS, SEVERITIES, Platform, RiskLevel, Severity
-from controller.scoring.score import Score, Tally, Target, all_compliant, meets, score, tally
+from controller.scoring.score import Masks, Score, Target, all_compliant, score, weigh
 from controller.scoring.selection import Selection
 from controller.scoring.waivers import Ended, active, starts_at
 
@@ -34,6 +34,12 @@ class Profile(NamedTuple):
     bare_targets: tuple[Target, ...]
     """As if there were no exceptions."""
     bare_overall: Target
+    weighings: tuple[tuple[Masks, ...], tuple[tuple[int, int, int, int], ...]]
+    """What is to be weighed, each different one once; and for each policy which of these it is, which it
+    is without exceptions, and the threshold (numerator, 100 x denominator)."""
+    overall_place: int
+    bare_place: int
+    """Which of these is everything together, with exceptions and without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +315,32 @@ def compile_profile(
         rulebook.target(policy, os, bits) for policy, bits in zip(policies, exempted, strict=True)
     )
     bare = tuple(rulebook.target(policy, os, 0) for policy in policies)
-    return Profile(policies, targets, union(targets), bare, union(bare))
+    overall, bare_overall = union(targets), union(bare)
+    distinct, places = _weighings((*targets, overall), (*bare, bare_overall))
+    overall_place, bare_place, *_ = places[-1]
+    return Profile(
+        policies,
+        targets,
+        overall,
+        bare,
+        bare_overall,
+        (distinct, places[:-1]),
+        overall_place,
+        bare_place,
+    )
+
+
+def _weighings(
+    targets: tuple[Target, ...], bare: tuple[Target, ...]
+) -> tuple[tuple[Masks, ...], tuple[tuple[int, int, int, int], ...]]:
+    distinct: dict[Masks, int] = {}
+    places = []
+    for target, without in zip(targets, bare, strict=True):
+        numerator, denominator = target.threshold
+        place = distinct.setdefault(Masks.of(target), len(distinct))
+        bare_place = distinct.setdefault(Masks.of(without), len(distinct))
+        places.append((place, bare_place, numerator, 100 * denominator))
+    return tuple(distinct), tuple(places)
 
 
 def union(targets: tuple[Target, ...]) -> Target:
@@ -360,35 +391,100 @@ def score_profile(profile: Profile, posture: Posture) -> MachineScore:
 
 def standings(profile: Profile, posture: Posture) -> tuple[Standing, ...]:
     """What is stored of a machine's scores: overall first, then the policies in order."""
+    passed, failed, errored, _ = posture
+    distinct, places = profile.weighings
+    weighed = [weigh(masks, passed, failed, errored) for masks in distinct]
     kept: list[Standing] = []
-    for target, bare in zip(profile.targets, profile.bare_targets, strict=True):
-        weighed = tally(target, posture)
-        plain = weighed if target is bare or target == bare else tally(bare, posture)
+    verdict: bool | None = None
+    bare_verdict: bool | None = None
+    for place, bare_place, numerator, denominator in places:
+        weight, total, risk = weighed[place]
+        compliant = hundredths = None
+        if total:
+            hundredths = weight * 10_000 // total
+            compliant = denominator * weight >= numerator * total
+            verdict = compliant and verdict is not False
+        if bare_place == place:
+            kept.append(_standing((hundredths, risk, compliant, hundredths, risk, compliant)))
+            if total:
+                bare_verdict = compliant and bare_verdict is not False
+            continue
+        bare_weight, bare_total, bare_risk = weighed[bare_place]
+        bare_compliant = bare_hundredths = None
+        if bare_total:
+            bare_hundredths = bare_weight * 10_000 // bare_total
+            bare_compliant = denominator * bare_weight >= numerator * bare_total
+            bare_verdict = bare_compliant and bare_verdict is not False
         kept.append(
-            _standing(
-                weighed,
-                meets(target.threshold, weighed.passed_weight, weighed.total_weight),
-                plain,
-                meets(bare.threshold, plain.passed_weight, plain.total_weight),
-            )
+            _standing((hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant))
         )
-    overall = tally(profile.overall, posture)
-    same = profile.overall == profile.bare_overall
-    plain = overall if same else tally(profile.bare_overall, posture)
-    return (
-        _standing(
-            overall,
-            all_compliant([each.compliant for each in kept]),
-            plain,
-            all_compliant([each.bare_compliant for each in kept]),
-        ),
-        *kept,
+    weight, total, risk = weighed[profile.overall_place]
+    bare_weight, bare_total, bare_risk = weighed[profile.bare_place]
+    overall = _standing(
+        (
+            weight * 10_000 // total if total else None,
+            risk,
+            verdict,
+            bare_weight * 10_000 // bare_total if bare_total else None,
+            bare_risk,
+            bare_verdict,
+        )
     )
+    return (overall, *kept)
 
 
-def _standing(
-    weighed: Tally, compliant: bool | None, bare: Tally, bare_ok: bool | None
-) -> Standing:
-    return Standing(
-        weighed.hundredths, weighed.risk, compliant, bare.hundredths, bare.risk, bare_ok
-    )
+_standing = Standing._make
+"""Half the cost of a call by names."""
+
+
+class Shift:
+    """What changes for a kind of machine from one profile to another with the same policies."""
+
+    def __init__(self, old: Profile, new: Profile) -> None:
+        """Compare two profiles.
+
+        Raises:
+            ValueError: They are of different policies.
+        """
+        if old.policies != new.policies or old.bare_targets != new.bare_targets:
+            raise ValueError("only profiles of the same policies can be compared")
+        self._places = [
+            (index + 1, Masks.of(target), (target.threshold[0], 100 * target.threshold[1]))
+            for index, (before, target) in enumerate(zip(old.targets, new.targets, strict=True))
+            if target != before
+        ]
+        self._overall = Masks.of(new.overall) if old.overall != new.overall else None
+        pairs = [*zip(old.targets, new.targets, strict=True), (old.overall, new.overall)]
+        self.bits = 0
+        """Positions that count on one side alone: a machine without an outcome there stays as it is."""
+        for before, target in pairs:
+            self.bits |= before.counted ^ target.counted
+            self.bits |= before.counted_errors ^ target.counted_errors
+            for was, now in zip(before[:4], target[:4], strict=True):
+                self.bits |= was ^ now
+
+    def apply(self, posture: Posture, was: tuple[Standing, ...]) -> tuple[Standing, ...]:
+        """A machine's standings under the new profile, from those under the old one."""
+        passed, failed, errored, _ = posture
+        if not (passed | failed | errored) & self.bits:
+            return was
+        now = list(was)
+        for place, masks, (numerator, denominator) in self._places:
+            weight, total, risk = weigh(masks, passed, failed, errored)
+            if total:
+                hundredths: int | None = weight * 10_000 // total
+                compliant: bool | None = denominator * weight >= numerator * total
+            else:
+                hundredths = compliant = None
+            now[place] = _standing((hundredths, risk, compliant, *was[place][3:]))
+        hundredths, risk, verdict, *bare = was[0]
+        if self._overall is not None:
+            weight, total, risk = weigh(self._overall, passed, failed, errored)
+            hundredths = weight * 10_000 // total if total else None
+        if self._places:
+            verdict = None
+            for each in now[1:]:
+                if each[2] is not None:
+                    verdict = each[2] and verdict is not False
+        now[0] = _standing((hundredths, risk, verdict, *bare))
+        return tuple(now)

@@ -119,9 +119,12 @@ class Source(Protocol):
     def changed_paths(self, old: str, new: str) -> tuple[str, ...]:
         """Paths below the root, documents or not, that differ between two commits, sorted."""
 
-    def last_change(self, sha: str, paths: Sequence[str]) -> dict[str, Commit]:
+    def last_change(
+        self, sha: str, paths: Sequence[str], since: str | None = None
+    ) -> dict[str, Commit]:
         """The commit that last changed each path below the root.
 
+        With ``since``, only what commits that are not in its history changed.
         Paths that did not change within the newest ``Limits.walk_commits`` commits are absent.
         """
 

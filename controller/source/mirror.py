@@ -173,9 +173,11 @@ class GitSource:
         """Paths below the root that differ."""
         return self._reading(lambda objects: objects.changed_paths(old, new))
 
-    def last_change(self, sha: str, paths: Sequence[str]) -> dict[str, Commit]:
+    def last_change(
+        self, sha: str, paths: Sequence[str], since: str | None = None
+    ) -> dict[str, Commit]:
         """The commit that last changed each path."""
-        return self._reading(lambda objects: objects.last_change(sha, paths))
+        return self._reading(lambda objects: objects.last_change(sha, paths, since))
 
     def propose(self, change: Change) -> str:
         """Push one commit as a new branch; never the ref that is tracked.

@@ -140,7 +140,9 @@ class Objects:
         entries = self._difference(*trees)
         return tuple(sorted(listing.shown(entry.path) for entry in entries))
 
-    def last_change(self, sha: str, paths: Sequence[str]) -> dict[str, Commit]:
+    def last_change(
+        self, sha: str, paths: Sequence[str], since: str | None = None
+    ) -> dict[str, Commit]:
         """The commit that last changed each path, from one walk that stops when all are found."""
         walk = _Walk({f"{self._path}/{path}" if self._path else path: path for path in paths})
         if not walk.missing:
@@ -149,7 +151,7 @@ class Objects:
         done = self._run(
             "log", "-z", "-c", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv",
             f"--max-count={self._limits.walk_commits}", f"--format=tformat:{walk.mark}%H",
-            "--end-of-options", sha, "--", *tops,
+            "--end-of-options", sha, *([f"^{since}"] if since else []), "--", *tops,
             max_output=self._limits.listing_bytes, consume=walk.take,
         )  # fmt: skip
         if done.status != 0 and not done.too_much:

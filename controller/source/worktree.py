@@ -133,8 +133,13 @@ class WorkingTreeSource:
         """None: there is no commit."""
         return ()
 
-    def last_change(self, sha: str, paths: Sequence[str]) -> dict[str, Commit]:
-        """The uncommitted state itself, for every path in it."""
+    def last_change(
+        self,
+        sha: str,
+        paths: Sequence[str],
+        since: str | None = None,  # noqa: ARG002 - the port's
+    ) -> dict[str, Commit]:
+        """The uncommitted state itself, for every path in it; ``since`` means nothing here."""
         snapshot = self._captured(sha).snapshot
         known = {file.path for file in snapshot.files}
         return {path: snapshot.commit for path in paths if path in known}

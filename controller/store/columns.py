@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import zlib
 from array import array
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from controller.model.posture import Posture
 from controller.model.terms import RISK_LEVELS
@@ -75,7 +79,37 @@ def pack_times(times: Mapping[int, Times]) -> bytes:
     flat = array("I", [position for position, _ in ordered])
     flat.extend(each.since for _, each in ordered)
     flat.extend(each.first_failed for _, each in ordered)
-    return zlib.compress(flat.tobytes(), 1)
+    return _compressed(flat.tobytes())
+
+
+def _compressed(data: bytes) -> bytes:
+    """Little data: a compressor with little memory starts several times sooner."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 12, 4)
+    return packer.compress(data) + packer.flush()
+
+
+def note_times(column: bytes, changed: Sequence[tuple[int, str, str]], seconds: int) -> bytes:
+    """Packed times after outcomes changed (position, before, after) at so many seconds since 1970."""
+    flat = array("I")
+    if column:
+        flat.frombytes(zlib.decompress(column))
+    count = len(flat) // 3
+    positions = flat[:count]
+    times: dict[int, Times] | None = None
+    for position, _, after in changed:
+        index = bisect_left(positions, position)
+        if index == count or positions[index] != position:
+            times = unpack_times(column)
+            break
+        flat[count + index] = seconds
+        if after == "failed" and not flat[2 * count + index]:
+            flat[2 * count + index] = seconds
+    if times is None:
+        return _compressed(flat.tobytes())
+    for position, _, after in changed:
+        first = times[position].first_failed if position in times else 0
+        times[position] = Times(seconds, first or (seconds if after == "failed" else 0))
+    return pack_times(times)
 
 
 def unpack_times(column: bytes) -> dict[int, Times]:
@@ -88,6 +122,16 @@ def unpack_times(column: bytes) -> dict[int, Times]:
     return {
         flat[index]: Times(flat[count + index], flat[2 * count + index]) for index in range(count)
     }
+
+
+instants_of: Final = msgspec.json.Decoder(dict[str, int]).decode
+"""Instants by name, from their column."""
+
+
+@lru_cache(maxsize=4096)
+def tags_of(column: str) -> tuple[str, ...]:
+    """A machine's tags; most machines share theirs with others."""
+    return tuple(json.loads(column))
 
 
 def flag(value: bool | None) -> int | None:

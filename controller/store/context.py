@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from controller.model.terms import Platform
 from controller.scoring.absorb import Catalog
 from controller.scoring.carry import Carry
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import to_json
 from controller.store.driver import Session
-from controller.store.interface import InForce
+from controller.store.interface import FleetTotals, InForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Judged:
         return 1 - self.slot if number <= self.cursor else None
 
 
+Patience = tuple[tuple[str, int | None], ...]
+"""By matching policy: microseconds after an evaluation until it is old; none where a calendar decides."""
+
+
 class Cache:
     """Immutable values derived from the store, kept between snapshots. Swapped, never changed."""
 
@@ -57,6 +62,8 @@ class Cache:
         self.moments: dict[tuple[int, frozenset[str]], Moment] = {}
         self.catalog: tuple[int, Catalog] | None = None
         self.span: tuple[int, datetime, datetime | None, Moment] | None = None
+        self.totals: tuple[int, FleetTotals] | None = None
+        self.patience: tuple[int, dict[tuple[Platform, tuple[str, ...]], Patience]] | None = None
 
     def copy(self) -> Cache:
         """For a transaction: what it derives must not be seen by others unless it commits."""
@@ -79,17 +86,27 @@ class Cache:
 class Context:
     """The session and the cache; base of every part."""
 
+    snapshot = True
+    """False where changes of one's own would be seen: what is read then is not shared."""
+
     def __init__(self, db: Session, cache: Cache) -> None:
         self.db = db
         self.cache = cache
+        # Nobody else changes these while a snapshot or a transaction lasts.
+        self._counters: dict[str, int] = {}
+        self._judged: Judged | None = None
 
     def counter(self, name: str) -> int:
-        row = self.db.one("SELECT value FROM counter WHERE name = ?", (name,))
-        return int(row[0]) if row else 0
+        found = self._counters.get(name)
+        if found is None:
+            row = self.db.one("SELECT value FROM counter WHERE name = ?", (name,))
+            found = self._counters[name] = int(row[0]) if row else 0
+        return found
 
     def bump(self, name: str) -> int:
         """Raise a counter; the new value."""
         self.db.run("UPDATE counter SET value = value + 1 WHERE name = ?", (name,))
+        self._counters.pop(name, None)
         return self.counter(name)
 
     def meta(self, name: str) -> Any:  # noqa: ANN401 - JSON
@@ -105,6 +122,11 @@ class Context:
 
     def judged(self) -> Judged:
         """What the stored scores were judged by."""
+        if self._judged is None:
+            self._judged = self._read_judged()
+        return self._judged
+
+    def _read_judged(self) -> Judged:
         body = self.meta("judged")
         if body is None:
             return Judged()
@@ -113,4 +135,5 @@ class Context:
         return Judged(**body, active=active, carry=carry)
 
     def save_judged(self, judged: Judged) -> None:
+        self._judged = None
         self.set_meta("judged", asdict(replace(judged, active=tuple(sorted(judged.active)))))

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Container, Mapping, Sequence
+from typing import Final
+
+import msgspec
 
 from controller.model.documents import Check
 from controller.model.report import Evidence, Row
-from controller.store.columns import to_json
 
 MAX_BYTES: Final = 64 * 1024
 """Of a machine, after compression (api.md)."""
+
+
+_DECODER: Final = msgspec.json.Decoder(
+    dict[str, tuple[object, str, tuple[dict[str, str], ...] | None]]
+)
+
+
+_RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LITTLE: Final = 4096
 
 
 def pack(evidence: Mapping[str, Evidence]) -> bytes:
@@ -22,7 +31,7 @@ def pack(evidence: Mapping[str, Evidence]) -> bytes:
     body = _compress(kept)
     if len(body) <= MAX_BYTES:
         return body
-    by_size = sorted(kept, key=lambda id_: -len(to_json(_plain(kept[id_]))))
+    by_size = sorted(kept, key=lambda id_: -len(msgspec.json.encode(_plain(kept[id_]))))
     for count, id_ in enumerate(by_size, start=1):
         kept[id_] = Evidence(actual_value=None, details=kept[id_].details[:200], rows=None)
         if count % 8 == 0 or count == len(by_size):
@@ -34,20 +43,39 @@ def pack(evidence: Mapping[str, Evidence]) -> bytes:
 
 def unpack(column: bytes) -> dict[str, Evidence]:
     """The reverse of ``pack``."""
-    body: dict[str, Any] = json.loads(zlib.decompress(column))
-    return {
-        id_: Evidence(value, details, None if rows is None else tuple(rows))
-        for id_, (value, details, rows) in body.items()
-    }
+    body = _DECODER.decode(zlib.decompress(column))
+    return {id_: Evidence(value, details, rows) for id_, (value, details, rows) in body.items()}
 
 
-def _plain(evidence: Evidence) -> list[object]:
-    rows = None if evidence.rows is None else [dict(row) for row in evidence.rows]
-    return [evidence.actual_value, evidence.details, rows]
+def merged(
+    columns: Sequence[bytes], newer: Mapping[str, Evidence], wanted: Container[str]
+) -> bytes:
+    """Pack several packed values into one, later over earlier, without reading what is in them."""
+    texts: dict[str, object] = {}
+    for column in columns:
+        texts.update(_RAW.decode(zlib.decompress(column)))
+    texts.update((id_, _plain(each)) for id_, each in newer.items())
+    body = _deflate(
+        msgspec.json.encode({id_: each for id_, each in texts.items() if id_ in wanted})
+    )
+    if len(body) <= MAX_BYTES:
+        return body
+    return pack(unpack(body))
+
+
+def _plain(evidence: Evidence) -> tuple[object, str, object]:
+    return evidence.actual_value, evidence.details, evidence.rows
 
 
 def _compress(evidence: Mapping[str, Evidence]) -> bytes:
-    return zlib.compress(to_json({id_: _plain(each) for id_, each in evidence.items()}).encode(), 3)
+    return _deflate(msgspec.json.encode({id_: _plain(each) for id_, each in evidence.items()}))
+
+
+def _deflate(text: bytes) -> bytes:
+    if len(text) > _LITTLE:
+        return zlib.compress(text, 1)
+    packer = zlib.compressobj(1, zlib.DEFLATED, 12, 4)  # starts several times sooner
+    return packer.compress(text) + packer.flush()
 
 
 def telling(check: Check, rows: Sequence[Row] | None) -> object:
@@ -64,5 +92,5 @@ def telling(check: Check, rows: Sequence[Row] | None) -> object:
 
 def digest(parts: Sequence[tuple[str, object]]) -> bytes:
     """Of the telling parts of a report, by check id."""
-    text = json.dumps(sorted(parts, key=lambda part: part[0]), ensure_ascii=False)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    text = msgspec.json.encode(sorted(parts, key=lambda part: part[0]))
+    return hashlib.blake2b(text, digest_size=16).digest()

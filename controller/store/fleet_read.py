@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -55,6 +56,19 @@ class FleetReading(ObjectsReading):
     """Reads of sums and histories."""
 
     def fleet_totals(self, as_of: datetime) -> FleetTotals:
+        return replace(self._kept_totals(), stale=self.stale_machines(as_of))
+
+    def _kept_totals(self) -> FleetTotals:
+        """The counters, all but what time alone moves; read once for each change of the store."""
+        if not self.snapshot:
+            return self._read_totals()
+        change = self.change()
+        kept = self.cache.totals
+        if kept is None or kept[0] != change:
+            kept = self.cache.totals = (change, self._read_totals())
+        return kept[1]
+
+    def _read_totals(self) -> FleetTotals:
         judged = self.judged()
         rows = self.db.all(
             f"SELECT policy, {TOTAL_COLUMNS} FROM total WHERE slot = ?",  # noqa: S608
@@ -79,25 +93,42 @@ class FleetReading(ObjectsReading):
                 id_: by_number.get(numbers[id_], totals_of([0] * 12)) for id_ in in_force.policies
             },
             checks={id_: each for id_, each in checks.items() if id_ in in_force.checks},
-            stale=self.stale_machines(as_of),
+            stale=0,
             as_of=self._changed_at(),
         )
 
     def stale_machines(self, as_of: datetime) -> int:
         row = self.db.one(
-            "SELECT count(*) FROM contact c JOIN machine m ON m.number = c.machine"
-            " WHERE c.stale_at <= ? AND m.status = 'approved'",
+            # Entries of the index alone; machines that are not approved have none.
+            "SELECT count(*) FROM contact WHERE stale_at <= ?",
             (instant(as_of),),
         )
         return int(row[0]) if row else 0
 
     def _changed_at(self) -> datetime:
         """When the counters last changed: the newest report, or the newest change of judgement."""
-        row = self.db.one("SELECT max(reported_at) FROM contact")
-        return moment_of(max(self.judged().changed_at, row[0] or 0 if row else 0))
+        return moment_of(max(self.judged().changed_at, self.counter("reported")))
 
-    def reported_since(self, since: datetime) -> int:
-        row = self.db.one("SELECT count(*) FROM contact WHERE reported_at >= ?", (instant(since),))
+    def reported_since(self, since: datetime, most: int) -> int | None:
+        have = self._counted("reported_at >= ?", since, most)
+        if have < most:
+            return have
+        lack = self._counted("reported_at < ?", since, most)
+        never = self.db.one(
+            "SELECT count(*) FROM (SELECT 1 FROM contact WHERE reported_at IS NULL LIMIT ?)",
+            (most,),
+        )
+        lack += int(never[0]) if never else 0
+        total = self.db.one(
+            "SELECT agents FROM total WHERE slot = ? AND policy = ?", (self.judged().slot, OVERALL)
+        )
+        return max(0, int(total[0]) - lack) if total and lack < most else None
+
+    def _counted(self, condition: str, since: datetime, most: int) -> int:
+        row = self.db.one(
+            f"SELECT count(*) FROM (SELECT 1 FROM contact WHERE {condition} LIMIT ?)",  # noqa: S608
+            (instant(since), most),
+        )
         return int(row[0]) if row else 0
 
     def trend(self, since: date) -> Sequence[TrendPoint]:

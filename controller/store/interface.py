@@ -398,8 +398,12 @@ class Reading(Protocol):
 
     # fleet
     def fleet_totals(self, as_of: datetime) -> FleetTotals: ...
-    def reported_since(self, since: datetime) -> int:
-        """How many machines have reported since then."""
+    def reported_since(self, since: datetime, most: int) -> int | None:
+        """How many machines have reported since then.
+
+        Counts at most so many that have and so many that have not, so that it costs the same at any
+        size; none when both are more.
+        """
         ...
 
     def stale_machines(self, as_of: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from controller.model.documents import Waiver
@@ -13,7 +14,6 @@ from controller.model.posture import Posture
 from controller.model.report import Evidence
 from controller.model.terms import EnrollmentStatus
 from controller.scoring.ledger import OVERALL
-from controller.store import evidence as packed_evidence
 from controller.store.columns import (
     RISK_NUMBER,
     bits_of,
@@ -26,6 +26,7 @@ from controller.store.columns import (
     unpack_times,
 )
 from controller.store.driver import Record, Value
+from controller.store.evidence_rows import EvidenceReading
 from controller.store.interface import (
     CheckTimes,
     Duty,
@@ -52,6 +53,12 @@ _ORDER: Final = {
 }
 
 
+@lru_cache(maxsize=4096)
+def _tags(column: str) -> tuple[str, ...]:
+    """Many machines have the same few: none of them is parsed twice."""
+    return tuple(json.loads(column))
+
+
 def machine_of(row: Record) -> Machine:
     """A machine from its row, in the order of ``_MACHINE``."""
     return Machine(
@@ -62,7 +69,7 @@ def machine_of(row: Record) -> Machine:
         arch=row[4],
         os_version=row[5],
         agent_version=row[6],
-        tags=tuple(json.loads(row[7])),
+        tags=_tags(row[7]),
         status=row[8],
         created_at=moment_of(row[9]),
         approved_at=optional_moment(row[10]),
@@ -80,7 +87,7 @@ def _machine_row(row: Record, now: int) -> MachineRow:
     )
 
 
-class MachinesReading(ObjectsReading):
+class MachinesReading(ObjectsReading, EvidenceReading):
     """Reads of machines."""
 
     def machine(self, uuid: str) -> Machine | None:
@@ -110,11 +117,8 @@ class MachinesReading(ObjectsReading):
         )
 
     def evidence(self, uuid: str) -> Mapping[str, Evidence]:
-        row = self.db.one(
-            "SELECT e.body FROM evidence e JOIN machine m ON m.number = e.machine WHERE m.uuid = ?",
-            (uuid,),
-        )
-        return packed_evidence.unpack(row[0]) if row else {}
+        row = self.db.one("SELECT number FROM machine WHERE uuid = ?", (uuid,))
+        return self.stored_evidence(row[0]) if row else {}
 
     def machines(self, query: MachineQuery, as_of: datetime) -> Page[MachineRow]:
         key = OVERALL

@@ -195,6 +195,7 @@ class MachinesWriting(Rescoring, MachinesReading, AuditWriting):
             "contact",
             "posture",
             "evidence",
+            "evidence_since",
             "score",
             "score_change",
             "transition",
@@ -281,6 +282,7 @@ class MachinesWriting(Rescoring, MachinesReading, AuditWriting):
         cause = Cause("enrollment", machine.uuid)
         self.move(subject, profile, None, posture, cause, as_of, judged, ledger)
         self.db.run("DELETE FROM score WHERE machine = ?", (machine.number,))
+        self.db.run("UPDATE contact SET stale_at = NULL WHERE machine = ?", (machine.number,))
         self.post(ledger, judged.target_slot, as_of)
 
     def _save_tags(self, number: int, tags: Iterable[str]) -> None:

@@ -213,21 +213,22 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
     ) -> None:
         """Follow documents that moved within or between files without changing."""
         rows = self.db.all(
-            "SELECT kind, id, path, line, url FROM object WHERE manager = ? AND deleted_at IS NULL",
+            "SELECT kind, id, path, line, url, commit_sha FROM object"
+            " WHERE manager = ? AND deleted_at IS NULL",
             (manager,),
         )
-        for kind, id_, path, line, url in rows:
+        for kind, id_, path, line, url, sha in rows:
             place = places.get((kind, id_))
             if place is None:
                 continue
             link = links.get((kind, id_), url)
-            if (place.path, place.line, link) != (path, line, url):
-                commit = provenance.get(place.path)
+            commit = provenance.get(place.path)
+            by = commit.sha if commit else sha
+            if (place.path, place.line, link, by) != (path, line, url, sha):
                 self.db.run(
                     "UPDATE object SET path = ?, line = ?, url = ?,"
-                    " commit_sha = coalesce(?, commit_sha), version = version + 1"
-                    " WHERE kind = ? AND id = ?",
-                    (place.path, place.line, link, commit.sha if commit else None, kind, id_),
+                    " commit_sha = ?, version = version + 1 WHERE kind = ? AND id = ?",
+                    (place.path, place.line, link, by, kind, id_),
                 )
 
     def _save_settings(self, source: str, settings: RepositorySettings) -> None:

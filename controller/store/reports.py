@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from controller.errors import ControllerError, UnauthenticatedError
-from controller.model.posture import Posture
-from controller.model.report import Evidence
-from controller.model.terms import Platform
+from controller.model.report import Report
 from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
-from controller.scoring.rulebook import Moment, Profile
-from controller.store import evidence as packed_evidence
-from controller.store.columns import (
-    Times,
-    bits_of,
-    instant,
-    moment_of,
-    posture_of,
-    unpack_times,
-)
+from controller.scoring.rulebook import Moment, Profile, Standing, standings
+from controller.store.columns import bitmap, instant, moment_of, note_times
 from controller.store.context import Judged
+from controller.store.dealings import READ, WRITE, WRITE_FACTS, Dealings, dealings_of, heard_as
+from controller.store.evidence_rows import WRITE_SINCE, EvidenceWriting
 from controller.store.interface import Cause, Receipt, Submission
 from controller.store.rescoring import Rescoring
 from controller.store.staleness import Subject
@@ -32,40 +23,27 @@ from controller.store.staleness import Subject
 RUN_LIFE: Final = timedelta(minutes=15)
 """How long an unanswered run is complete when answered; later it counts as partial (api.md)."""
 _KEPT_IDS: Final = 8
-_REWRITE_EVIDENCE: Final = timedelta(days=1)
+_ADD_TRANSITION: Final = (
+    "INSERT INTO transition (machine, at, position, before, after) VALUES (?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(slots=True)
-class _Contact:
-    """A machine's dealings with the controller, while one batch is worked on."""
-
-    number: int
-    uuid: str
-    os: Platform
-    tags: tuple[str, ...]
-    approved_at: datetime
-    collected_at: int | None
-    report_order: str | None
-    facts_run_at: int | None
-    recent: list[str]
-    evaluated: dict[str, int]
-    run_id: str | None
-    run_issued_at: int | None
-    run_policies: tuple[str, ...]
-    run_asked: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Scene:
-    """What one batch is judged by."""
+    """What one batch is judged by, and what it has still to write."""
 
     moment: Moment
     judged: Judged
     catalog: Catalog
     ledger: Ledger
+    contacts: dict[str, tuple[int | str | None, ...]]
+    """By machine uuid, so that a machine's second report in a batch is noticed."""
+    transitions: list[tuple[int | str, ...]]
+    postures: list[tuple[bytes | int | None, ...]]
+    since: list[tuple[int, bytes]]
 
 
-class ReportsWriting(Rescoring):
+class ReportsWriting(Rescoring, EvidenceWriting):
     """Writes of facts."""
 
     def catalog(self) -> Catalog:
@@ -79,7 +57,9 @@ class ReportsWriting(Rescoring):
         return kept[1]
 
     def record_reports(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        scene = _Scene(self.judged_moment(), self.judged(), self.catalog(), Ledger())
+        scene = _Scene(
+            self.judged_moment(), self.judged(), self.catalog(), Ledger(), {}, [], [], []
+        )
         answers: list[Receipt | Exception] = []
         latest = None
         for submission in submissions:
@@ -88,121 +68,134 @@ class ReportsWriting(Rescoring):
                 latest = max(latest or submission.received_at, submission.received_at)
             except ControllerError as error:
                 answers.append(error)
+        self._write_out(scene)
+        if latest is not None:
+            self.db.run(
+                "UPDATE counter SET value = ? WHERE name = 'reported' AND value < ?",
+                (instant(latest), instant(latest)),
+            )
         if latest is not None and (scene.ledger.totals or scene.ledger.checks):
             self.post(scene.ledger, scene.judged.target_slot, latest)
         return answers
 
+    def _write_out(self, scene: _Scene) -> None:
+        """Write what was gathered, each table once."""
+        for sql, rows in (
+            (WRITE, list(scene.contacts.values())),
+            (WRITE_FACTS, scene.postures),
+            (WRITE_SINCE, scene.since),
+            (_ADD_TRANSITION, scene.transitions),
+        ):
+            if rows:
+                self.db.many(sql, rows)
+        scene.contacts.clear()
+        for gathered in (scene.postures, scene.since, scene.transitions):
+            gathered.clear()
+
     def _record(self, submission: Submission, scene: _Scene) -> Receipt:
-        contact = self._contact(submission)
+        known = self._dealings(submission, scene)
         report = submission.report
         received = instant(submission.received_at)
-        profile = scene.moment.profile(contact.uuid, contact.os, contact.tags)
-        posture_row = self.db.one(
-            "SELECT passed, failed, errored, not_applicable, times FROM posture WHERE machine = ?",
-            (contact.number,),
-        )
-        posture = posture_of(posture_row[:4]) if posture_row else Posture()
-        subject = Subject(contact.number, contact.uuid, contact.os, contact.tags, posture)
-        if report.report_id in contact.recent:
-            self._save_contact(contact, received, None)
-            return self._receipt(report.report_id, subject, posture, duplicate=True)
-        contact.recent = [*contact.recent, report.report_id][-_KEPT_IDS:]
-        answers_run = report.run_id is not None and report.run_id == contact.run_id
+        if report.report_id in known.recent:
+            return self._set_aside(known, report, received, scene, duplicate=True)
+        known.recent = [*known.recent, report.report_id][-_KEPT_IDS:]
+        answers_run = report.run_id is not None and report.run_id == known.run_id
         collected = min(instant(report.collected_at), received)
-        if not self._wins(contact, collected, report.report_id, answers_run=answers_run):
-            self._save_contact(contact, received, None)
-            return self._receipt(report.report_id, subject, posture, superseded=True)
+        if not _wins(known, collected, report.report_id, answers_run=answers_run):
+            return self._set_aside(known, report, received, scene, duplicate=False)
         in_time = (
             answers_run
-            and contact.run_issued_at is not None
-            and submission.received_at - moment_of(contact.run_issued_at) <= RUN_LIFE
+            and known.run_issued_at is not None
+            and submission.received_at - moment_of(known.run_issued_at) <= RUN_LIFE
         )
-        absorbed = absorb(
-            posture,
-            report,
-            scene.catalog,
-            contact.os,
-            asked=contact.run_asked if in_time else 0,
-        )
-        self._save_facts(
-            contact, absorbed, posture_row[4] if posture_row else b"", submission, scene
-        )
-        self.move(
-            subject,
-            profile,
-            profile,
-            absorbed.posture,
-            Cause("report", report.report_id),
-            submission.received_at,
-            scene.judged,
-            scene.ledger,
-        )
-        contact.collected_at, contact.report_order = collected, report.report_id
+        asked = known.run_asked if in_time else 0
+        profile = scene.moment.profile(known.uuid, known.os, known.tags)
+        absorbed, overall = self._take(known, profile, submission, scene, asked)
+        known.collected_at, known.report_order = collected, report.report_id
         if answers_run:
-            contact.facts_run_at = contact.run_issued_at
-            contact.run_id = None
-        self._note_evaluations(contact, absorbed, profile, received, complete=in_time)
-        self._save_contact(contact, received, received)
-        return self._receipt(report.report_id, subject, absorbed.posture, absorbed=absorbed)
+            known.facts_run_at = known.run_issued_at
+            known.run_id = None
+        self._note_evaluations(known, absorbed, profile, received, complete=in_time)
+        self._keep(known, received, received, scene)
+        return _receipt(report.report_id, overall, absorbed)
+
+    def _dealings(self, submission: Submission, scene: _Scene) -> Dealings:
+        if submission.machine_uuid in scene.contacts:
+            self._write_out(scene)
+        row = self.db.one(READ, (submission.token_hash, scene.judged.slot, submission.machine_uuid))
+        if row is None or row[0] is None:
+            raise UnauthenticatedError("the agent's token is not valid any more; enrol again")
+        if row[1] != "approved":
+            raise UnauthenticatedError("the machine is not approved; ask an administrator")
+        return dealings_of(row, submission.machine_uuid)
+
+    def _set_aside(
+        self, known: Dealings, report: Report, received: int, scene: _Scene, *, duplicate: bool
+    ) -> Receipt:
+        """A report that changes nothing: it came before, or what is stored is newer."""
+        self._keep(known, received, None, scene)
+        profile = scene.moment.profile(known.uuid, known.os, known.tags)
+        overall = standings(profile, known.posture)[0]
+        return _receipt(report.report_id, overall, duplicate=duplicate, superseded=not duplicate)
+
+    def _absorb(
+        self, known: Dealings, submission: Submission, scene: _Scene, asked: int
+    ) -> tuple[Absorbed, bool]:
+        """What a report makes of the posture, and whether it told only what changed."""
+        report, since = submission.report, submission.report.since
+        if since is not None:
+            in_step = known.heard == heard_as(since.digest, scene.catalog, asked)
+            if in_step and self.fresh(known, submission.received_at):
+                absorbed = absorb(known.posture, report, scene.catalog, known.os)
+                if not (absorbed.unknown_checks or absorbed.outdated_checks):
+                    return replace(absorbed, accepted=since.count, reported=known.spoke), True
+            report = replace(report, results=since.whole(), since=None)
+        return absorb(known.posture, report, scene.catalog, known.os, asked=asked), False
+
+    def _take(
+        self, known: Dealings, profile: Profile, submission: Submission, scene: _Scene, asked: int
+    ) -> tuple[Absorbed, Standing]:
+        """Write facts and scores, as far as they are new; the overall standing that follows."""
+        absorbed, few = self._absorb(known, submission, scene, asked)
+        report, at = submission.report, submission.received_at
+        repeatable = report.digest and not (absorbed.unknown_checks or absorbed.outdated_checks)
+        heard = heard_as(report.digest, scene.catalog, asked) if repeatable else None
+        if absorbed.changed or heard != known.heard:
+            self._gather_facts(known, absorbed, at, heard, scene)
+        if not few:
+            self.save_evidence(known, absorbed, at, scene.catalog)
+        elif absorbed.evidence:
+            since = self.add_evidence(known, absorbed, at, scene.catalog)
+            if since is not None:
+                scene.since.append((known.number, since))
+        if absorbed.posture == known.posture:
+            stored = known.overall if scene.judged.cursor is None else None
+            return absorbed, stored or standings(profile, known.posture)[0]
+        subject = Subject(known.number, known.uuid, known.os, known.tags, known.posture)
+        cause = Cause("report", report.report_id)
+        moved = self.move(
+            subject, profile, profile, absorbed.posture, cause, at, scene.judged, scene.ledger
+        )
+        return absorbed, moved[0]
 
     @staticmethod
-    def _wins(contact: _Contact, collected: int, report_id: str, *, answers_run: bool) -> bool:
-        """Whether a report replaces what is stored: by run first, then by the machine's own clock."""
-        if contact.collected_at is None:
-            return True
-        if answers_run and (contact.run_issued_at or 0) > (contact.facts_run_at or 0):
-            return True
-        return (collected, report_id) > (contact.collected_at, contact.report_order or "")
+    def _gather_facts(
+        known: Dealings, absorbed: Absorbed, at: datetime, heard: bytes | None, scene: _Scene
+    ) -> None:
+        times, now = known.times, instant(at)
+        if absorbed.changed:
+            times = note_times(times, absorbed.changed, int(at.timestamp()))
+            scene.transitions += [(known.number, now, *change) for change in absorbed.changed]
+        bits = [bitmap(each) for each in absorbed.posture]
+        scene.postures.append((*bits, times, heard, bitmap(absorbed.reported), known.number))
 
-    def _contact(self, submission: Submission) -> _Contact:
-        row = self.db.one(_CONTACT, (submission.machine_uuid,))
-        token = self.db.one(
-            "SELECT machine FROM machine_token WHERE hash = ? AND pending = 0",
-            (submission.token_hash,),
-        )
-        if row is None or token is None or token[0] != row[0]:
-            raise UnauthenticatedError("the agent's token is not valid any more; enrol again")
-        if row[4] != "approved":
-            raise UnauthenticatedError("the machine is not approved; ask an administrator")
-        return _Contact(
-            number=row[0],
-            uuid=row[1],
-            os=row[2],
-            tags=tuple(json.loads(row[3])),
-            approved_at=moment_of(row[5]),
-            collected_at=row[6],
-            report_order=row[7],
-            facts_run_at=row[8],
-            recent=row[9].split() if row[9] else [],
-            evaluated=json.loads(row[10]),
-            run_id=row[11],
-            run_issued_at=row[12],
-            run_policies=tuple(json.loads(row[13])) if row[13] else (),
-            run_asked=bits_of(row[14]) if row[14] else 0,
-        )
-
-    def _save_contact(self, contact: _Contact, seen: int, reported: int | None) -> None:
-        self.db.run(
-            "UPDATE contact SET last_seen = ?,"
-            " reported_at = coalesce(?, reported_at), collected_at = ?, report_order = ?,"
-            " facts_run_at = ?, recent = ?, evaluated = ?, stale_at = ?, run_id = ? WHERE machine = ?",
-            (
-                seen,
-                reported,
-                contact.collected_at,
-                contact.report_order,
-                contact.facts_run_at,
-                " ".join(contact.recent),
-                json.dumps(contact.evaluated, separators=(",", ":")),
-                self.stale_at(contact.os, contact.tags, contact.evaluated, contact.approved_at),
-                contact.run_id,
-                contact.number,
-            ),
-        )
+    def _keep(self, known: Dealings, seen: int, reported: int | None, scene: _Scene) -> None:
+        stale_at = self.stale_at(known.os, known.tags, known.evaluated, known.approved_at)
+        scene.contacts[known.uuid] = known.columns(seen, reported, stale_at)
 
     def _note_evaluations(
         self,
-        contact: _Contact,
+        known: Dealings,
         absorbed: Absorbed,
         profile: Profile,
         received: int,
@@ -211,95 +204,41 @@ class ReportsWriting(Rescoring):
     ) -> None:
         """A policy is evaluated by a complete run, or by a report that covers all it asks for."""
         for policy_id, bare in zip(profile.policies, profile.bare_targets, strict=True):
-            asked = complete and policy_id in contact.run_policies
-            covered = bare.counted and not bare.counted & ~absorbed.reported
-            if asked or covered:
-                contact.evaluated[policy_id] = received
-        known = self.in_force().policies
-        contact.evaluated = {id_: at for id_, at in contact.evaluated.items() if id_ in known}
-
-    def _save_facts(
-        self,
-        contact: _Contact,
-        absorbed: Absorbed,
-        times_column: bytes,
-        submission: Submission,
-        scene: _Scene,
-    ) -> None:
-        at = submission.received_at
-        if absorbed.changed:
-            times = unpack_times(times_column)
-            seconds = int(at.timestamp())
-            for position, _, after in absorbed.changed:
-                first = times[position].first_failed if position in times else 0
-                times[position] = Times(seconds, first or (seconds if after == "failed" else 0))
-            self.save_posture(contact.number, absorbed.posture, times)
-            self.db.many(
-                "INSERT INTO transition (machine, at, position, before, after) VALUES (?, ?, ?, ?, ?)",
-                [
-                    (contact.number, instant(at), position, before, after)
-                    for position, before, after in absorbed.changed
-                ],
-            )
-        self._save_evidence(contact.number, absorbed, at, scene.catalog)
-
-    def _save_evidence(
-        self, number: int, absorbed: Absorbed, at: datetime, catalog: Catalog
-    ) -> None:
-        """Rewrite evidence when something telling in it changed, or once a day."""
-        telling = packed_evidence.digest(
-            [
-                (id_, packed_evidence.telling(catalog.checks[id_], each.rows) or each.details)
-                for id_, each in absorbed.evidence.items()
-            ]
-        )
-        row = self.db.one("SELECT digest, stored_at FROM evidence WHERE machine = ?", (number,))
-        if row is not None and not absorbed.changed:
-            fresh = instant(at) - row[1] < _REWRITE_EVIDENCE // timedelta(microseconds=1)
-            if row[0] == telling and fresh:
-                return
-        kept: dict[str, Evidence] = {}
-        if row is not None:
-            body = self.db.one("SELECT body FROM evidence WHERE machine = ?", (number,))
-            kept = packed_evidence.unpack(body[0]) if body else {}
-        kept = {id_: each for id_, each in kept.items() if id_ in catalog.checks}
-        kept.update(absorbed.evidence)
-        self.db.run(
-            "INSERT INTO evidence (machine, digest, stored_at, body) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (machine) DO UPDATE SET digest = excluded.digest,"
-            " stored_at = excluded.stored_at, body = excluded.body",
-            (number, telling, instant(at), packed_evidence.pack(kept)),
-        )
-
-    def _receipt(
-        self,
-        report_id: str,
-        subject: Subject,
-        posture: Posture,
-        *,
-        absorbed: Absorbed | None = None,
-        duplicate: bool = False,
-        superseded: bool = False,
-    ) -> Receipt:
-        overall = (
-            self.judged_moment().score(subject.uuid, subject.os, subject.tags, posture).overall
-        )
-        return Receipt(
-            report_id=report_id,
-            accepted=absorbed.accepted if absorbed else 0,
-            changed=len(absorbed.changed) if absorbed else 0,
-            duplicate=duplicate,
-            superseded=superseded,
-            unknown_checks=absorbed.unknown_checks if absorbed else (),
-            outdated_checks=absorbed.outdated_checks if absorbed else (),
-            hundredths=overall.hundredths,
-            risk=overall.risk_level,
-            compliant=overall.compliant,
-        )
+            asked = complete and policy_id in known.run_policies
+            counted = bare.counted
+            if asked or (counted and not counted & ~absorbed.reported):
+                known.evaluated[policy_id] = received
+        policies = self.in_force().policies
+        for id_ in [id_ for id_ in known.evaluated if id_ not in policies]:
+            del known.evaluated[id_]
 
 
-_CONTACT: Final = (
-    "SELECT m.number, m.uuid, m.os, m.tags, m.status, m.approved_at, c.collected_at, c.report_order,"
-    " c.facts_run_at, c.recent, c.evaluated, c.run_id, c.run_issued_at, c.run_policies, c.run_asked"
-    " FROM machine m JOIN contact c ON c.machine = m.number WHERE m.uuid = ?"
-)
+def _wins(known: Dealings, collected: int, report_id: str, *, answers_run: bool) -> bool:
+    """Whether a report replaces what is stored: by run first, then by the machine's own clock."""
+    if known.collected_at is None:
+        return True
+    if answers_run and (known.run_issued_at or 0) > (known.facts_run_at or 0):
+        return True
+    return (collected, report_id) > (known.collected_at, known.report_order or "")
+
+
+def _receipt(
+    report_id: str,
+    overall: Standing,
+    absorbed: Absorbed | None = None,
+    *,
+    duplicate: bool = False,
+    superseded: bool = False,
+) -> Receipt:
+    return Receipt(
+        report_id=report_id,
+        accepted=absorbed.accepted if absorbed else 0,
+        changed=len(absorbed.changed) if absorbed else 0,
+        duplicate=duplicate,
+        superseded=superseded,
+        unknown_checks=absorbed.unknown_checks if absorbed else (),
+        outdated_checks=absorbed.outdated_checks if absorbed else (),
+        hundredths=overall.hundredths,
+        risk=overall.risk,
+        compliant=overall.compliant,
+    )

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import monotonic
 from typing import Final
 
 from controller.model.posture import Posture
@@ -19,31 +20,52 @@ from controller.scoring.carry import Carry, carry_over, concerned
 from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
 from controller.scoring.rulebook import Moment, Profile, Standing, standings
 from controller.store.columns import (
+    StandingColumns,
     Times,
     bitmap,
     instant,
     pack_times,
     posture_of,
     standing_columns,
+    tags_of,
     unpack_times,
 )
-from controller.store.context import Judged
-from controller.store.evidence import unpack
+from controller.store.context import Cache, Judged
+from controller.store.driver import Session
+from controller.store.evidence_rows import EvidenceReading
 from controller.store.interface import Cause
 from controller.store.movements import TOTAL_COLUMNS, Movements
 from controller.store.staleness import Subject
 
 IN_PLACE: Final = 1_000
 """How many machines are judged again inside the changing transaction itself."""
-CHUNK: Final = 500
-"""How many machines one step of a fleet-wide change takes; a step bounds how long writers wait."""
+CHUNK: Final = 10_000
+"""How many machines one step of a fleet-wide change takes at most."""
+PORTION: Final = 250
+"""How many are judged between two looks at the clock."""
+STEP_SECONDS: Final = 0.08
+"""After this long a step ends; it bounds how long writers wait."""
 
 
-class Rescoring(Movements):
+@dataclass(slots=True)
+class _Pending:
+    """Rows that ``move`` made and ``post`` writes, so that each table is written to once."""
+
+    gone: list[tuple[int, int, int]] = field(default_factory=list)
+    scores: list[tuple[int | None, ...]] = field(default_factory=list)
+    changes: list[tuple[int | str | None, ...]] = field(default_factory=list)
+
+
+class Rescoring(Movements, EvidenceReading):
     """Score rows, counters and history, kept in step with postures and judgement."""
 
     in_place = IN_PLACE
     chunk = CHUNK
+
+    def __init__(self, db: Session, cache: Cache) -> None:
+        super().__init__(db, cache)
+        self._pending = _Pending()
+        self._numbers: tuple[int, dict[str, int]] | None = None
 
     def subjects(
         self, numbers: Iterable[int] | None = None, after: int = 0, limit: int = -1
@@ -60,8 +82,7 @@ class Rescoring(Movements):
                 f"{query} AND m.number > ? ORDER BY m.number LIMIT ?", (after, limit)
             )
         return [
-            Subject(row[0], row[1], row[2], tuple(json.loads(row[3])), posture_of(row[4:8]))
-            for row in rows
+            Subject(row[0], row[1], row[2], tags_of(row[3]), posture_of(row[4:8])) for row in rows
         ]
 
     def rejudge(
@@ -146,7 +167,7 @@ class Rescoring(Movements):
         slot = judged.slot_of(subject.number)
         if slot is None:
             return now
-        numbers = self.policy_numbers_cached()
+        numbers, pending, at = self.policy_numbers_cached(), self._pending, instant(as_of)
         was = standings(old, subject.posture) if old is not None else ()
         was_by_key = dict(zip(_keys(old, numbers), was, strict=True))
         now_by_key = dict(zip(_keys(new, numbers), now, strict=True))
@@ -157,18 +178,25 @@ class Rescoring(Movements):
                 continue
             ledger.standing(key, standing, -1)
             if key not in now_by_key:
-                self.db.run(
-                    "DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?",
-                    (slot, subject.number, key),
-                )
+                pending.gone.append((slot, subject.number, key))
         for key, standing in now_by_key.items():
             previous = was_by_key.get(key)
             if previous == standing:
                 continue
             ledger.standing(key, standing, 1)
-            self._save_standing(slot, subject.number, key, standing)
+            columns = standing_columns(standing)
+            pending.scores.append((slot, subject.number, key, *columns))
             if previous is None or previous[:3] != standing[:3]:
-                self._save_change(subject.number, key, standing, cause, as_of)
+                change = (
+                    subject.number,
+                    at,
+                    key,
+                    *columns[:3],
+                    cause.kind,
+                    cause.ref,
+                    cause.detail,
+                )
+                pending.changes.append(change)
         ledger.bits(
             effective(old, subject.posture) if old is not None else NOTHING,
             effective(new, posture) if new is not None else NOTHING,
@@ -177,15 +205,23 @@ class Rescoring(Movements):
 
     def policy_numbers_cached(self) -> dict[str, int]:
         """Policy numbers, read once for each transaction and generation."""
-        generation = self.counter("generation")
-        kept: tuple[int, dict[str, int]] | None = getattr(self, "_numbers", None)
+        generation = self.in_force().generation
+        kept = self._numbers
         if kept is None or kept[0] != generation:
-            kept = (generation, self.policy_numbers())
-            self._numbers = kept
+            kept = self._numbers = (generation, self.policy_numbers())
         return kept[1]
 
     def post(self, ledger: Ledger, slot: int, as_of: datetime) -> None:
-        """Add a ledger to the stored counters, and set the day's point of the trend."""
+        """Write what was moved, add a ledger to the stored counters, and set the day's trend."""
+        pending, self._pending = self._pending, _Pending()
+        if pending.gone:
+            self.db.many(
+                "DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?", pending.gone
+            )
+        if pending.scores:
+            self.db.many(_SAVE_SCORE, pending.scores)
+        if pending.changes:
+            self.db.many(_ADD_CHANGE, pending.changes)
         for key, row in ledger.totals.items():
             if any(row):
                 self.db.run(_ADD_TOTAL, (slot, key, *row))
@@ -195,29 +231,6 @@ class Rescoring(Movements):
         if self.judged().slot == slot:
             self.set_trend(as_of)
 
-    def _save_standing(self, slot: int, number: int, key: int, standing: Standing) -> None:
-        self.db.run(_SAVE_SCORE, (slot, number, key, *standing_columns(standing)))
-
-    def _save_change(
-        self, number: int, key: int, standing: Standing, cause: Cause, as_of: datetime
-    ) -> None:
-        hundredths, risk, compliant, *_ = standing_columns(standing)
-        self.db.run(
-            "INSERT INTO score_change (machine, at, policy, hundredths, risk, compliant,"
-            " cause_kind, cause_ref, cause_detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                instant(as_of),
-                key,
-                hundredths,
-                risk,
-                compliant,
-                cause.kind,
-                cause.ref,
-                cause.detail,
-            ),
-        )
-
     # -- definitions whose expectation changed
 
     def _carry_over(self, subject: Subject, carry: Sequence[Carry], as_of: datetime) -> Posture:
@@ -225,8 +238,7 @@ class Rescoring(Movements):
         told = concerned(subject.posture, carry)
         if not told:
             return subject.posture
-        row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (subject.number,))
-        evidence = unpack(row[0]) if row else {}
+        evidence = self.stored_evidence(subject.number)
         times_row = self.db.one("SELECT times FROM posture WHERE machine = ?", (subject.number,))
         times = unpack_times(times_row[0]) if times_row else {}
         seconds = int(as_of.timestamp())
@@ -284,44 +296,76 @@ class Rescoring(Movements):
         judged = self.judged()
         if judged.cursor is None:
             return False
-        slot = 1 - judged.slot
-        subjects = self.subjects(after=judged.cursor, limit=self.chunk)
-        if not subjects:
-            self._finish_fleet_change(judged, as_of)
-            return False
-        last = subjects[-1].number
-        moment = self.judged_moment()
-        numbers = self.policy_numbers_cached()
+        started, left = monotonic(), self.chunk
         ledger = Ledger()
+        while left > 0 and (left == self.chunk or monotonic() - started < STEP_SECONDS):
+            size = min(left, PORTION)
+            left -= size
+            subjects = self.subjects(after=judged.cursor or 0, limit=size)
+            if not subjects:
+                if left + size < self.chunk:
+                    break  # what was judged in this step is posted first
+                self._finish_fleet_change(judged, as_of)
+                return False
+            judged = self._rescore(judged, subjects, ledger, as_of)
+        self.save_judged(judged)
+        self.post(ledger, 1 - judged.slot, as_of)
+        return True
+
+    def _rescore(
+        self, judged: Judged, subjects: Sequence[Subject], ledger: Ledger, as_of: datetime
+    ) -> Judged:
+        """Judge a portion into the other slot; only rows that differ are written."""
+        slot, first, last = 1 - judged.slot, judged.cursor or 0, subjects[-1].number
+        visible = self._score_rows(judged.slot, first, last)
+        there = self._score_rows(slot, first, last)
+        moment, numbers = self.judged_moment(), self.policy_numbers_cached()
         effects = []
         rows: list[tuple[int | None, ...]] = []
         packed: list[list[int | None]] = []
         for subject in subjects:
             profile = moment.profile(subject.uuid, subject.os, subject.tags)
-            posture = self._carry_over(subject, judged.carry, as_of)
+            posture = (
+                self._carry_over(subject, judged.carry, as_of) if judged.carry else subject.posture
+            )
             keys = _keys(profile, numbers)
             kept = standings(profile, posture)
             ledger.standings(keys, kept, 1)
             effects.append(effective(profile, posture))
             for key, standing in zip(keys, kept, strict=True):
                 columns = standing_columns(standing)
-                rows.append((slot, subject.number, key, *columns))
-                packed.append([subject.number, key, *columns[:3]])
+                place = (subject.number, key)
+                if there.pop(place, None) != columns:
+                    rows.append((slot, *place, *columns))
+                before = visible.get(place)
+                if before is None or before[:3] != columns[:3]:
+                    packed.append([*place, *columns[:3]])
         ledger.many(effects)
-        self.db.run(
-            "DELETE FROM score WHERE slot = ? AND machine > ? AND machine <= ?",
-            (slot, judged.cursor, last),
-        )
+        if there:
+            gone = [(slot, *place) for place in there]
+            self.db.many("DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?", gone)
         self.db.many(_SAVE_SCORE, rows)
-        self.db.run(
-            "INSERT INTO fleet_score (event, first_machine, last_machine, body) VALUES (?, ?, ?, ?)",
-            (judged.event, subjects[0].number, last, zlib.compress(json.dumps(packed).encode(), 1)),
-        )
+        if packed:
+            body = zlib.compress(json.dumps(packed, separators=(",", ":")).encode(), 1)
+            self.db.run(
+                "INSERT INTO fleet_score (event, first_machine, last_machine, body)"
+                " VALUES (?, ?, ?, ?)",
+                (judged.event, subjects[0].number, last, body),
+            )
         if judged.schedules:
             self.restale(subjects)
-        self.save_judged(replace(judged, cursor=last))
-        self.post(ledger, slot, as_of)
-        return True
+        return replace(judged, cursor=last)
+
+    def _score_rows(
+        self, slot: int, after: int, last: int
+    ) -> dict[tuple[int, int], StandingColumns]:
+        """Stored standings of a range of machines, by machine and policy number."""
+        rows = self.db.all(
+            "SELECT machine, policy, hundredths, risk, compliant, bare_hundredths, bare_risk,"
+            " bare_compliant FROM score WHERE slot = ? AND machine > ? AND machine <= ?",
+            (slot, after, last),
+        )
+        return {row[:2]: row[2:] for row in rows}
 
     def _finish_fleet_change(self, judged: Judged, as_of: datetime) -> None:
         slot = 1 - judged.slot
@@ -360,6 +404,10 @@ _ADD_CHECK: Final = (
     " passed = check_total.passed + excluded.passed, failed = check_total.failed + excluded.failed,"
     " errored = check_total.errored + excluded.errored,"
     " exempted = check_total.exempted + excluded.exempted"
+)
+_ADD_CHANGE: Final = (
+    "INSERT INTO score_change (machine, at, policy, hundredths, risk, compliant,"
+    " cause_kind, cause_ref, cause_detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SAVE_SCORE: Final = (
     "INSERT INTO score (slot, machine, policy, hundredths, risk, compliant,"

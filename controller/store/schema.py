@@ -63,11 +63,12 @@ CREATE INDEX contact_stale ON contact (stale_at);
 CREATE TABLE posture (
   machine INTEGER PRIMARY KEY,
   passed {bytes} NOT NULL, failed {bytes} NOT NULL, errored {bytes} NOT NULL,
-  not_applicable {bytes} NOT NULL, times {bytes} NOT NULL
+  not_applicable {bytes} NOT NULL, times {bytes} NOT NULL, heard {bytes}, spoke {bytes}
 );
 CREATE TABLE evidence (
   machine INTEGER PRIMARY KEY, digest {bytes} NOT NULL, stored_at BIGINT NOT NULL, body {bytes} NOT NULL
 );
+CREATE TABLE evidence_since (machine INTEGER PRIMARY KEY, body {bytes} NOT NULL);
 CREATE TABLE score (
   slot BIGINT NOT NULL, machine BIGINT NOT NULL, policy BIGINT NOT NULL,
   hundredths BIGINT, risk BIGINT NOT NULL, compliant BIGINT,
@@ -123,7 +124,7 @@ CREATE TABLE audit (
   number {serial}, at BIGINT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
   object TEXT NOT NULL, revision TEXT NOT NULL, detail TEXT NOT NULL, hash TEXT NOT NULL
 );
-INSERT INTO counter (name, value) VALUES ('generation', 0), ('change', 0);
+INSERT INTO counter (name, value) VALUES ('generation', 0), ('change', 0), ('reported', 0);
 """
 
 _0002 = """

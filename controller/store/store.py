@@ -45,6 +45,8 @@ class SqlWriting(
 ):
     """One transaction."""
 
+    snapshot = False
+
 
 class SqlStore:
     """One controller's state, behind any driver."""

@@ -5,7 +5,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.cli.markdown import Section, code, fit
@@ -52,6 +52,7 @@ def test_hostile_text_is_one_code_span_on_one_line(text: str) -> None:
     assert shown == "(empty)" or span(shown) is not None
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("`a |\n<>")) | st.text())
 def test_whatever_is_said_is_read_back_as_text(text: str) -> None:
     shown = code(text, widest=10_000)
@@ -63,6 +64,7 @@ def test_whatever_is_said_is_read_back_as_text(text: str) -> None:
 ROWS = st.lists(st.text(st.characters(codec="ascii", exclude_characters="\n<>")), max_size=40)
 
 
+@settings(deadline=None)
 @given(st.lists(ROWS, max_size=4), st.integers(200, 3_000))
 def test_a_comment_never_passes_its_limit_and_closes_every_part(
     parts: list[list[str]], limit: int

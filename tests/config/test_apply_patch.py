@@ -3,7 +3,7 @@ from __future__ import annotations
 from difflib import unified_diff
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.config.apply_patch import apply_patch
@@ -32,6 +32,7 @@ def diff(before: str | None, after: str | None, path: str = "policies/a.yaml") -
     )
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_what_a_diff_was_made_from_becomes_what_it_was_made_for(before: str, after: str) -> None:
     patch = diff(before, after)
@@ -39,6 +40,7 @@ def test_what_a_diff_was_made_from_becomes_what_it_was_made_for(before: str, aft
         assert apply_patch(patch, lambda _: before) == {"policies/a.yaml": after}
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
 def test_another_text_is_refused_or_changed_at_the_very_same_lines(
     before: str, after: str, other: str
@@ -88,6 +90,7 @@ def test_what_does_not_fit_exactly_is_refused(patch: str, words: str) -> None:
         apply_patch(patch, texts.get)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("-+@ ab/1,\n\\"), max_size=200))
 def test_nonsense_is_refused_and_never_crashes(text: str) -> None:
     with pytest.raises(RejectedError):

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from controller.config.parse import read
@@ -29,6 +29,7 @@ CHECK = {
 }
 
 
+@settings(deadline=None)
 @given(st.permutations(list(FIELDS)), st.booleans())
 def test_fields_come_into_one_order_and_every_comment_stays_at_its_field(
     order: list[str], with_newline: bool
@@ -53,6 +54,7 @@ def test_fields_come_into_one_order_and_every_comment_stays_at_its_field(
     assert tidied("policies/a.yaml", found) == found
 
 
+@settings(deadline=None)
 @given(st.permutations(list(CHECK)), st.permutations(list(CHECK)))
 def test_checks_of_a_catalog_are_ordered_in_place(first: list[str], second: list[str]) -> None:
     assume(first[0] != "title" != second[0])
@@ -70,6 +72,7 @@ def test_checks_of_a_catalog_are_ordered_in_place(first: list[str], second: list
     assert tidied("checks/a.yaml", found) == found
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_shipped_documents_say_the_same_in_any_order(seed: int) -> None:
     files = sorted(ROOT.glob("exceptions/*.yaml")) + sorted(ROOT.glob("checks/linux/*.yaml"))

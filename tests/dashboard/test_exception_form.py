@@ -3,14 +3,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from controller.config.compose import document_text
+from controller.config.directory import read_directory
 from controller.config.load import load
 from controller.model.documents import RepositorySettings
-from controller.store.interface import Store
+from controller.store.interface import Store, Writing
 from controller.store.store import open_store
 from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_waiver, sha
 from tests.dashboard.conftest import Visits
@@ -63,7 +65,8 @@ def test_where_git_owns_exceptions_the_form_writes_a_file_that_validates(
     assert (link.get_attribute("href") or "").startswith("https://gitlab.example.com/security/")
     shutil.copytree(fleet.repository.path, tmp_path / "repo", ignore=shutil.ignore_patterns(".git"))
     (tmp_path / "repo" / path).write_text(text)
-    loaded = load(tmp_path / "repo", as_of=NOW)
+    files, _ = read_directory(tmp_path / "repo")
+    loaded = load(files, as_of=fleet.now)
     assert [str(each) for each in loaded.problems if each.level == "error"] == []
     (made,) = [each.document for id_, each in loaded.configuration.waivers.items() if id_ in path]
     assert made.tag == "kiosk"
@@ -109,6 +112,11 @@ def test_git_has_the_last_word_even_when_the_form_is_made_up(fleet: Seeded, site
 # -- where the API may write
 
 
+def add_token(writing: Writing, role: Any, token: str) -> None:
+    hash_ = sha(token)
+    writing.add_token(role, role, role, hash_, actor="tests", as_of=NOW, expires_at=None)
+
+
 @pytest.fixture
 def free(tmp_path: Path) -> Iterator[tuple[Store, str]]:
     store = open_store(tmp_path)
@@ -119,7 +127,7 @@ def free(tmp_path: Path) -> Iterator[tuple[Store, str]]:
         add_key(writing)
         enroll(writing, "token-1")
         for role, token in (("admin", ADMIN), ("manager", "m"), ("viewer", "v")):
-            writing.add_token(role, role, role, sha(token), actor="tests", as_of=NOW, expires_at=None)  # type: ignore[arg-type] # fmt: skip
+            add_token(writing, role, token)
     with serving(store, lambda: NOW) as site:
         yield store, site
     store.close()
@@ -156,9 +164,7 @@ def test_a_viewer_is_told_why_and_may_do_nothing(free: tuple[Store, str]) -> Non
     assert "needs the role manager" in form.text
     assert "Delete this exception" not in page.text
     assert post(site, "v", checks="check-1", action="create").status_code == 403
-    refused = httpx.post(
-        f"{site}/exceptions/w", data={"action": "delete"}, headers=SAME, cookies={"gitward": "v"}, trust_env=False
-    )  # fmt: skip
+    refused = post(site, "v", "/exceptions/w", action="delete")
     assert refused.status_code == 403
     with store.read() as reading:
         assert set(reading.in_force().waivers) == {"w"}

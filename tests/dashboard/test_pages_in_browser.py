@@ -213,3 +213,14 @@ def test_a_report_on_paper_has_no_navigation_and_every_check(
         "rgb(255, 255, 255)"
     )
     assert page.locator("section", has_text="Checks").last.locator("tbody tr").count() > 50
+
+
+def test_whoever_follows_a_link_from_another_site_while_signed_in_arrives(
+    fleet: Seeded, site: str, visit: Visits
+) -> None:
+    visitor = visit(site, fleet.tokens["viewer"])
+
+    visitor.page.goto(f"{site}/sign-in?next=/checks")
+
+    visitor.page.wait_for_url("**/checks")
+    visitor.seen.check()

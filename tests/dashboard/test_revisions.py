@@ -40,10 +40,7 @@ def test_every_page_says_what_git_waits_for_and_where(
 @pytest.mark.parametrize("role", ["viewer", "technician", "manager"])
 def test_only_an_administrator_confirms(held: tuple[Seeded, str], role: str) -> None:
     made, site = held
-    form = {"action": "confirm", "digest": _digest(made)}
-    answer = httpx.post(
-        f"{site}/revisions", data=form, headers=SAME, cookies={"gitward": made.tokens[role]}, trust_env=False
-    )  # fmt: skip
+    answer = _confirm(site, made.tokens[role], _digest(made))
 
     assert answer.status_code == 403
     assert _digest(made)
@@ -51,10 +48,7 @@ def test_only_an_administrator_confirms(held: tuple[Seeded, str], role: str) -> 
 
 def test_another_digest_confirms_nothing(held: tuple[Seeded, str]) -> None:
     made, site = held
-    form = {"action": "confirm", "digest": "0" * 64}
-    answer = httpx.post(
-        f"{site}/revisions", data=form, headers=SAME, cookies={"gitward": made.tokens["admin"]}, trust_env=False
-    )  # fmt: skip
+    answer = _confirm(site, made.tokens["admin"], "0" * 64)
 
     assert answer.status_code == 409
 
@@ -74,6 +68,12 @@ def test_a_confirmed_plan_is_released_and_applies_with_the_next_pass(
     assert confirmed.actor == "admin@example.com"
     assert page.reload()
     assert page.locator(".banner").count() == 0
+
+
+def _confirm(site: str, token: str, digest: str) -> httpx.Response:
+    form = {"action": "confirm", "digest": digest}
+    with httpx.Client(cookies={"gitward": token}, headers=SAME, trust_env=False) as client:
+        return client.post(f"{site}/revisions", data=form)
 
 
 def _digest(made: Seeded) -> str:
@@ -116,3 +116,21 @@ def test_a_commits_effect_is_the_difference_of_the_averages_around_it(
     assert f"{abs(effect):.2f}" in page.text
     assert "exception/sudo-log-in-journal" in page.text
     assert effect_of(replace(move, after=None)) is None
+
+
+def test_an_administrator_suspends_with_a_reason_and_resumes(
+    fleet: Seeded, site: str, visit: Visits
+) -> None:
+    page = visit(site, fleet.tokens["admin"]).open("/revisions")
+    page.get_by_text("Suspend reconciling").click()
+    page.get_by_label("Reason").fill("audit week")
+    page.get_by_role("button", name="Suspend", exact=True).click()
+    banner = page.locator(".banner.suspended")
+    assert "audit week" in (banner.text_content() or "")
+    assert "admin@example.com" in (banner.text_content() or "")
+
+    page.get_by_role("button", name="Resume").click()
+
+    banner.wait_for(state="detached")
+    with fleet.store.read() as reading:
+        assert not reading.sources()[0].suspended

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from controller.dashboard.one_time import OneTimeCodes
+from controller.model.terms import ROLES
 from controller.store.interface import Store
 from tests.builders import NOW, add_key, enroll, sha
 from tests.dashboard.serving import serving
@@ -29,8 +30,9 @@ class Clock:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     made = store_of(tmp_path_factory.mktemp("sign-in"), 2)
     with made.write() as writing:
-        for role in ("viewer", "manager"):
-            writing.add_token(role, role, role, sha(f"{role}-token"), actor="tests", as_of=NOW, expires_at=None)  # type: ignore[arg-type] # fmt: skip
+        for role in ROLES[:3]:
+            name, hash_ = str(role), sha(f"{role}-token")
+            writing.add_token(name, name, role, hash_, actor="x", as_of=NOW, expires_at=None)
     yield made
     made.close()
 
@@ -257,3 +259,29 @@ def test_every_answer_forbids_foreign_content_frames_and_sniffing(
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+
+
+# -- a machine that waits
+
+
+def test_only_an_administrator_lets_a_waiting_machine_take_part(
+    client: httpx.Client, store: Store
+) -> None:
+    with store.write() as writing:
+        add_key(writing, secret="waiting")
+        machine = enroll(writing, "waiting-token", key="waiting")
+        writing.set_machine_status(machine.uuid, "rejected", actor="tests", as_of=NOW)
+    address, form = f"/machines/{machine.uuid}", {"action": "approve"}
+
+    sign_in(client, "manager-token")
+    assert client.post(address, data=form, headers=SAME).status_code == 403
+    assert "needs the role admin" in client.get(address).text
+    client.cookies.set("gitward", ADMIN)
+    assert client.get(f"{address}/report").status_code == 404
+    assert client.post(address, data=form, headers=SAME).status_code == 303
+
+    with store.read() as reading:
+        found = reading.machine(machine.uuid)
+    assert found is not None
+    assert found.status == "approved"
+    assert client.post(address, data=form, headers=SAME).status_code == 422

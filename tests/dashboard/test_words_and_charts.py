@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,8 @@ def test_a_percentage_never_shows_more_than_there_is(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(3.44, "+3.4"), (-2.06, "−2.1"), (0.01, "0.0"), (-0.01, "0.0"), (None, "–")]
+    ("value", "text"),
+    [(3.44, "+3.4"), (-2.06, "\u22122.1"), (0.01, "0.0"), (-0.01, "0.0"), (None, "\u2013")],
 )
 def test_a_change_has_a_sign_unless_it_is_nothing(value: float | None, text: str) -> None:
     assert words.signed(value) == text
@@ -132,7 +134,7 @@ def test_labels_of_marks_never_cover_each_other(effects: list[tuple[int, float]]
             for mark in chart.marks
             if mark.label and mark.tier == tier
         )
-        assert all(one[1] <= two[0] + 1 for one, two in zip(spans, spans[1:], strict=False))
+        assert all(one[1] <= two[0] + 1 for one, two in pairwise(spans))
 
 
 def test_one_day_makes_no_line() -> None:

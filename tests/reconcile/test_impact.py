@@ -192,6 +192,7 @@ def test_a_global_exception_shows_whom_it_covers_what_it_hides_and_the_day_it_en
         ({"base": "main"}, "is no revision"),
         ({"head": "--upload-pack=x"}, "is no revision"),
         ({"head": "a" * 40}, "no commit"),
+        ({"source": "other"}, "no source 'other'"),
     ],
 )
 def test_an_unknown_revision_is_refused_in_a_sentence(

@@ -114,7 +114,9 @@ def plan(call: Viewer, body: Annotated[PlanInput | None, Body()] = None) -> dict
     if preview is None:
         raise NotFoundError("this controller reconciles no source, so there is nothing to plan")
     wanted = body or PlanInput()
-    request = PlanRequest(wanted.base, wanted.head, wanted.files or {}, wanted.movers)
+    request = PlanRequest(
+        wanted.base, wanted.head, wanted.files or {}, wanted.movers, wanted.source
+    )
     return preview.preview(request, call.as_of)
 
 

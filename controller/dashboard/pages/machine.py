@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from starlette.responses import Response
 
 from controller.dashboard.charts.history import history_chart, steps_of
 from controller.dashboard.csv_text import csv_answer
 from controller.dashboard.listing import matching
-from controller.dashboard.visit import Visit
+from controller.dashboard.session import require_role
+from controller.dashboard.visit import Visit, see
 from controller.dashboard.words import evidence, machine_time
-from controller.errors import NotFoundError
+from controller.errors import NotFoundError, RejectedError
 from controller.fleet.history import machine_history
 from controller.fleet.objects import exception_state
 from controller.fleet.results import MachineResult, machine_results
@@ -82,6 +83,24 @@ def show(visit: Visit) -> Response:
         small_chart=history_chart(history, since, visit.as_of, 360),
         exceptions=touching(visit, machine, score),
     )
+
+
+def decide(visit: Visit) -> Response:
+    """POST /machines/{uuid}: let a machine that waits take part, or turn it away."""
+    require_role(visit.principal, "admin")
+    machine = find(visit)
+    decisions: dict[str, Literal["approved", "rejected"]] = {
+        "approve": "approved",
+        "reject": "rejected",
+    }
+    decision = decisions.get(visit.form.get("action", ""))
+    if decision is None or machine.status == "approved":
+        raise RejectedError("the form asks for nothing that this page does")
+    with visit.services.store.write() as writing:
+        writing.set_machine_status(
+            machine.uuid, decision, actor=visit.principal.name, as_of=visit.as_of
+        )
+    return see(f"/machines/{machine.uuid}")
 
 
 def export(visit: Visit) -> Response:

@@ -17,7 +17,7 @@ from controller.store.interface import MachineQuery
 
 SORTS: Final = ("hostname", "score", "risk_level", "last_seen", "os", "created_at")
 _STATUSES: Final = get_args(EnrollmentStatus)
-_EXPORT_PAGE: Final = 500
+_EXPORT_PAGE: Final = 5_000
 MOST_EXPORTED: Final = 100_000
 """Rows of one file; a larger fleet is exported through its filters."""
 _TRUTH: Final = {"yes": True, "no": False}

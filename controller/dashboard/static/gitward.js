@@ -59,6 +59,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Whoever comes from another site arrives without the cookie, although signed in: ask again from here.
+for (const form of document.querySelectorAll("form[data-next]")) {
+  fetch(form.dataset.next, { redirect: "manual", credentials: "same-origin" })
+    .then((answer) => { if (answer.ok) location.replace(form.dataset.next); })
+    .catch(() => {});
+}
+
 // The fields of the scope that is chosen, and no others.
 for (const group of document.querySelectorAll("[data-scopes]")) {
   const show = () => {

@@ -32,6 +32,8 @@ else:
 LIBRARY_RELEASE: str = sqlite3.sqlite_version
 _BUSY_SECONDS = 5.0
 _IDLE_READERS = 16
+_LOG_PAGES = 8_192
+"""Pages of 4 KiB that the log may grow to before it is folded into the database."""
 
 
 class SqliteSession:
@@ -89,6 +91,9 @@ class SqliteDriver:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA cache_size = -65536")
+            # Fold the log back in larger portions: what many transactions wrote is then written once.
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {_LOG_PAGES * 4096}")
         return connection
 
     def _migrate(self) -> None:

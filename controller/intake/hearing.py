@@ -1,0 +1,182 @@
+"""What each machine said last, so that only what is new in a report has to be read.
+
+Most reports say what the one before said, but for an id, a time and a few results. Results whose bytes
+are those of the machine's last accepted report were read and checked then. This memory is a hint: the
+store takes changes only on top of the results it has on record, and asks for the whole otherwise.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from dataclasses import replace
+from hashlib import sha256
+from operator import ne
+from threading import Lock
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+
+from controller.errors import RejectedError
+from controller.intake.wire import instant, parse_report, parse_result
+from controller.model.documents import UUID_PATTERN
+from controller.model.report import Report, Result, Since
+
+MOST_REMEMBERED: Final = 4_000_000
+"""Results of all machines together; 8 bytes each, and a little for every machine."""
+_KEY: Final = b'"results":'
+_SHAPES: Final = ((b'[{"check_id":', b'},{"check_id":'), (b'[{"check_id": ', b'}, {"check_id": '))
+"""How a list of results begins, and what then stands between two of them."""
+_MOST_CHANGED: Final = 4
+"""When more than one in so many results changed, the whole is read: that is quicker then."""
+
+_Uuid = Annotated[str, msgspec.Meta(pattern=UUID_PATTERN)]
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    report_id: _Uuid
+    collected_at: Annotated[str, msgspec.Meta(max_length=40)]
+    results: Annotated[list[int], msgspec.Meta(max_length=0)]
+    run_id: _Uuid | msgspec.UnsetType | None = msgspec.UNSET
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+
+
+class Said(NamedTuple):
+    """What is kept of a machine's last report."""
+
+    digest: bytes
+    """Of all results as they came."""
+    prints: array[int]
+    """Of every result, 64 bits, keyed for this process."""
+    ids: tuple[str, ...]
+
+
+class Hearing:
+    """The memory of one process; bounded, the longest unheard machine is forgotten first."""
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
+        self._size = 0
+        self._said: OrderedDict[str, Said] = OrderedDict()
+        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._lock = Lock()
+
+    def read(self, uuid: str, body: bytes) -> tuple[Report, Said | None]:
+        """Read a machine's report, as far as it is new.
+
+        Returns:
+            The report, and what to hand to ``accepted`` when the store took it.
+
+        Raises:
+            MalformedError: The bytes are not JSON as this program takes it.
+            RejectedError: They are not a report.
+        """
+        cut = _cut(body)
+        if cut is None:
+            return parse_report(body), None
+        envelope, results = cut
+        digest = sha256(results).digest()[:16]
+        said = self._said.get(uuid)
+        if said is None:
+            return _whole(body, results, digest)
+        changed: tuple[Result, ...] = ()
+        now = said
+        if said.digest != digest:
+            found = _changes(said, results)
+            if found is None:
+                return _whole(body, results, digest)
+            changed, prints = found
+            now = Said(digest, prints, said.ids)
+        run_id = None if envelope.run_id is msgspec.UNSET else envelope.run_id
+        collected_at = instant(envelope.collected_at)
+        since = Since(said.digest, len(said.ids), lambda: parse_report(body).results)
+        return Report(envelope.report_id, collected_at, changed, run_id, digest, since), now
+
+    def accepted(self, uuid: str, said: Said) -> None:
+        """Remember what a machine said in a report that the store took as it was."""
+        with self._lock:
+            if self._said.get(uuid) is said:
+                self._said.move_to_end(uuid)
+                return
+            if len(self._orders) > 10_000:
+                self._orders.clear()
+            # Machines of one kind are asked for the same checks: their lists of ids are one.
+            said = said._replace(ids=self._orders.setdefault(said.ids, said.ids))
+            before = self._said.pop(uuid, None)
+            self._size += len(said.ids) - (len(before.ids) if before else 0)
+            self._said[uuid] = said
+            while self._size > self._most:
+                _, gone = self._said.popitem(last=False)
+                self._size -= len(gone.ids)
+
+
+def _cut(body: bytes) -> tuple[_Envelope, bytes] | None:
+    """The envelope, checked, and the bytes of the results, unchecked; none when it is not that simple.
+
+    The envelope is what is left when the results are replaced by an empty list: it must be a report's
+    to the last quotation mark, so the results can stand at no other place than where they belong.
+    """
+    found = body.find(_KEY)
+    start = body.find(b"[", found, found + len(_KEY) + 2)
+    end = body.rfind(b"}]") + 2
+    if found < 0 or start < 0 or end <= start:
+        return None
+    rest = body[:start] + b"[]" + body[end:]
+    try:
+        envelope = _ENVELOPE.decode(rest)
+    except (ValueError, RecursionError):
+        return None
+    marks = 10
+    if envelope.run_id is not msgspec.UNSET:
+        marks += 2 if envelope.run_id is None else 4
+    # One quotation mark too many is a key that stood twice.
+    if b"\\" in rest or rest.count(b'"') != marks:
+        return None
+    return envelope, body[start:end]
+
+
+def _pieces(results: bytes) -> list[bytes] | None:
+    """The results one by one, without what stands between them; none when they look otherwise."""
+    for begins, between in reversed(_SHAPES):
+        if results.startswith(begins):
+            return results[len(begins) : -2].split(between)
+    return None
+
+
+def _whole(body: bytes, results: bytes, digest: bytes) -> tuple[Report, Said | None]:
+    report = replace(parse_report(body), digest=digest)
+    ids = tuple([each.check_id for each in report.results])
+    pieces = _pieces(results)
+    if pieces is None or not _aligned(pieces, ids):
+        return report, None
+    return report, Said(digest, array("q", map(hash, pieces)), ids)
+
+
+def _aligned(pieces: list[bytes], ids: tuple[str, ...]) -> bool:
+    """Whether each piece is the result of that check and nothing else."""
+    return len(pieces) == len(ids) and all(
+        piece.startswith(b'"%s"' % id_.encode()) for piece, id_ in zip(pieces, ids, strict=True)
+    )
+
+
+def _changes(said: Said, results: bytes) -> tuple[tuple[Result, ...], array[int]] | None:
+    """The results that are not as they were; none when the whole must be read."""
+    pieces = _pieces(results)
+    if pieces is None or len(pieces) != len(said.ids):
+        return None
+    prints = array("q", map(hash, pieces))
+    changed = [n for n, differs in enumerate(map(ne, prints, said.prints)) if differs]
+    if len(changed) * _MOST_CHANGED > len(pieces):
+        return None
+    found = []
+    for n in changed:
+        try:
+            result = parse_result(b'{"check_id":' + pieces[n] + b"}")
+        except RejectedError:
+            return None
+        if result.check_id != said.ids[n]:
+            return None
+        found.append(result)
+    return tuple(found), prints

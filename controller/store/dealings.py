@@ -1,0 +1,137 @@
+"""A machine's dealings with the controller, as one report needs them: one row in, one row out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from controller.model.posture import Posture
+from controller.model.terms import Platform
+from controller.scoring.absorb import Catalog
+from controller.scoring.rulebook import Standing
+from controller.store.columns import (
+    bits_of,
+    instants_of,
+    moment_of,
+    posture_of,
+    standing_of,
+    tags_of,
+)
+from controller.store.driver import Record
+
+_encode: Final = msgspec.json.encode
+
+
+@dataclass(slots=True)
+class Dealings:
+    """What is known of a machine while its report is worked on."""
+
+    number: int
+    uuid: str
+    os: Platform
+    tags: tuple[str, ...]
+    approved_at: datetime
+    collected_at: int | None
+    report_order: str | None
+    facts_run_at: int | None
+    recent: list[str]
+    evaluated: dict[str, int]
+    run_id: str | None
+    run_issued_at: int | None
+    run_policies: tuple[str, ...]
+    run_asked: int
+    posture: Posture
+    times: bytes
+    heard: bytes | None
+    """What was reported last, and under which catalog and question; see ``heard_as``."""
+    spoke: int
+    """Bitmap of the positions that the last report spoke of."""
+    evidence_at: int | None
+    telling: bytes | None
+    """Digest of the telling parts of the stored evidence."""
+    since: bytes | None
+    """The evidence of what changed since the whole was written, packed."""
+    overall: Standing | None
+    """As stored in the rows that readers see."""
+
+    def columns(
+        self, seen: int, reported: int | None, stale_at: int | None
+    ) -> tuple[int | str | None, ...]:
+        """The contact row's new values, in the order of ``WRITE``."""
+        return (
+            seen,
+            reported,
+            self.collected_at,
+            self.report_order,
+            self.facts_run_at,
+            " ".join(self.recent),
+            _encode(self.evaluated).decode(),
+            stale_at,
+            self.run_id,
+            self.number,
+        )
+
+
+def heard_as(digest: bytes, catalog: Catalog, asked: int) -> bytes:
+    """What makes a repeated list of results change nothing: the same catalog, the same question."""
+    question = asked.to_bytes((asked.bit_length() + 7) // 8, "little")
+    return hashlib.blake2b(digest + catalog.fingerprint + question, digest_size=16).digest()
+
+
+def dealings_of(row: Record, uuid: str) -> Dealings:
+    """Dealings from their row, in the order of ``READ``."""
+    values: tuple[Any, ...] = row
+    passed = values[16]
+    return Dealings(
+        number=values[2],
+        uuid=uuid,
+        os=values[3],
+        tags=tags_of(values[4]),
+        approved_at=moment_of(values[5] or 0),
+        collected_at=values[6],
+        report_order=values[7],
+        facts_run_at=values[8],
+        recent=values[9].split() if values[9] else [],
+        evaluated=instants_of(values[10]),
+        run_id=values[11],
+        run_issued_at=values[12],
+        run_policies=tags_of(values[13]) if values[13] else (),
+        run_asked=bits_of(values[14]) if values[14] else 0,
+        posture=posture_of(values[16:20]) if passed is not None else Posture(),
+        times=values[15] or b"",
+        heard=values[20],
+        spoke=bits_of(values[21]) if values[21] else 0,
+        evidence_at=values[22],
+        telling=values[23],
+        since=values[24],
+        overall=standing_of(values[25:31]) if values[26] is not None else None,
+    )
+
+
+READ: Final = (
+    "SELECT t.machine, m.status, m.number, m.os, m.tags, m.approved_at, c.collected_at, c.report_order,"
+    " c.facts_run_at, c.recent, c.evaluated, c.run_id, c.run_issued_at, c.run_policies, c.run_asked,"
+    " p.times, p.passed, p.failed, p.errored, p.not_applicable, p.heard, p.spoke,"
+    " e.stored_at, e.digest, v.body, s.hundredths, s.risk, s.compliant, s.bare_hundredths, s.bare_risk,"
+    " s.bare_compliant"
+    " FROM machine m JOIN contact c ON c.machine = m.number"
+    " LEFT JOIN machine_token t ON t.hash = ? AND t.machine = m.number AND t.pending = 0"
+    " LEFT JOIN posture p ON p.machine = m.number"
+    " LEFT JOIN evidence e ON e.machine = m.number"
+    " LEFT JOIN evidence_since v ON v.machine = m.number"
+    " LEFT JOIN score s ON s.slot = ? AND s.machine = m.number AND s.policy = 0"  # OVERALL
+    " WHERE m.uuid = ?"
+)
+WRITE: Final = (
+    "UPDATE contact SET last_seen = ?,"
+    " reported_at = coalesce(?, reported_at), collected_at = ?, report_order = ?,"
+    " facts_run_at = ?, recent = ?, evaluated = ?, stale_at = ?, run_id = ? WHERE machine = ?"
+)
+WRITE_FACTS: Final = (
+    "UPDATE posture SET passed = ?, failed = ?, errored = ?, not_applicable = ?, times = ?,"
+    " heard = ?, spoke = ? WHERE machine = ?"
+)

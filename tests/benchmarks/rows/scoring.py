@@ -1,0 +1,187 @@
+"""Scores of a whole fleet anew: computing only, one exception only, and with everything stored."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from controller.model.posture import Posture
+from controller.scoring.rulebook import Moment, Shift, Standing, standings
+from controller.store.store import SqlStore
+from tests.benchmarks.fleet import NOW, rescore, stored
+from tests.benchmarks.measure import Outcome, faster, interleave
+from tests.benchmarks.reference import naive_scoring as naive
+from tests.benchmarks.repository import check_id
+from tests.benchmarks.server import scratch
+
+MACHINES = 100_000
+FEW = 2_000
+"""The reference is linear in machines; it gets fewer and its time is taken for each."""
+CHECKS = 200
+
+
+@dataclass(slots=True)
+class Mine:
+    """A machine as both sides score it."""
+
+    uuid: str
+    tags: tuple[str, ...]
+    posture: Posture
+
+
+def machines(store: SqlStore) -> list[Mine]:
+    with store.read() as reading:
+        return [
+            Mine(machine.uuid, machine.tags, posture)
+            for machine, posture in reading.every_machine(limit=MACHINES)
+        ]
+
+
+class Reference:
+    """The naive fleet: the same machines, policies and exceptions."""
+
+    def __init__(self, store: SqlStore, fleet: list[Mine]) -> None:
+        with store.read() as reading:
+            book, moment = reading.in_force().rulebook, reading.moment(NOW)
+        checks = {
+            id_: naive.Check(id_, managed.document.severity) for id_, managed in book.checks.items()
+        }
+        self.policies = [
+            naive.Policy(
+                id_,
+                managed.document.passing_score_threshold,
+                set(book.selected[id_]),
+                dict(managed.document.severity_overrides),
+            )
+            for id_, managed in book.policies.items()
+        ]
+        self.overall = naive.Policy("overall", 0, set(checks))
+        self.exemptions = [
+            naive.Exemption(set(book.waivers[id_].document.checks)) for id_ in moment.active
+        ]
+        self.machines = [
+            naive.Machine(
+                number,
+                mine.tags,
+                [
+                    naive.Result(
+                        checks[check_id(n)], mine.posture.outcome(book.positions[check_id(n)])
+                    )
+                    for n in range(CHECKS)
+                ],
+            )
+            for number, mine in enumerate(fleet[:FEW])
+        ]
+
+    def compute(self) -> float:
+        started = time.perf_counter()
+        for machine in self.machines:
+            naive.score_machine(machine, self.policies, self.overall, self.exemptions)
+        return (time.perf_counter() - started) / len(self.machines)
+
+    def storing(self, path: Path) -> Callable[[], float]:
+        database = naive.open_database(str(path))
+        rounds = iter(range(1_000))
+
+        def run() -> float:
+            at = f"round {next(rounds)}"
+            started = time.perf_counter()
+            for machine in self.machines:
+                scores = naive.score_machine(machine, self.policies, self.overall, self.exemptions)
+                naive.store_scores(database, machine, scores, at)
+            database.commit()
+            return (time.perf_counter() - started) / len(self.machines)
+
+        return run
+
+
+def compute(moment: Moment, fleet: list[Mine]) -> Callable[[], float]:
+    """Every machine's standings and what it adds to the counters."""
+
+    def run() -> float:
+        started = time.perf_counter()
+        for mine in fleet:
+            profile = moment.profile(mine.uuid, "linux", mine.tags)
+            standings(profile, mine.posture)
+        return (time.perf_counter() - started) / len(fleet)
+
+    return run
+
+
+def flip(before: Moment, after: Moment, fleet: list[Mine]) -> Callable[[], float]:
+    """Standings after one exception, for machines whose standings before are known."""
+    was: list[tuple[Standing, ...]] = [
+        standings(before.profile(mine.uuid, "linux", mine.tags), mine.posture) for mine in fleet
+    ]
+
+    def run() -> float:
+        started = time.perf_counter()
+        shifts: dict[object, Shift] = {}
+        for mine, standing in zip(fleet, was, strict=True):
+            old = before.profile(mine.uuid, "linux", mine.tags)
+            new = after.profile(mine.uuid, "linux", mine.tags)
+            if old is new:
+                continue
+            shift = shifts.get(mine.tags)
+            if shift is None:
+                shift = shifts[mine.tags] = Shift(old, new)
+            shift.apply(mine.posture, standing)
+        return (time.perf_counter() - started) / len(fleet)
+
+    return run
+
+
+def storing(store: SqlStore) -> Callable[[], float]:
+    """A commit that changes the judgement of every machine, through the program's own chunks."""
+    rounds = iter(range(1_000))
+
+    def run() -> float:
+        number = next(rounds)
+        with store.write() as tx:
+            policy = tx.in_force().policies["policy-00000"].document
+            changed = policy.model_copy(update={"passing_score_threshold": 60.0 + number % 30})
+        started = time.perf_counter()
+        with store.write() as tx:
+            tx.put_object(
+                "policy",
+                changed,
+                actor="bench",
+                as_of=NOW + timedelta(minutes=number),
+                create=False,
+            )
+        rescore(store)
+        return (time.perf_counter() - started) / MACHINES
+
+    return run
+
+
+def rows() -> list[Outcome]:
+    with scratch() as folder:
+        store = stored(folder / "data", MACHINES)
+        fleet = machines(store)
+        reference = Reference(store, fleet)
+        with store.read() as reading:
+            moment = reading.moment(NOW)
+        gc.freeze()
+        fewer = moment.rulebook.moment(moment.active - {sorted(moment.active)[0]})
+        outcomes = []
+        what = f"loop over objects in memory ({FEW:,} machines, for each)"
+        slow, fast = interleave(5, reference.compute, compute(moment, fleet))
+        name = (
+            f"re-score {MACHINES:,} machines x {CHECKS} checks, 3 policies and overall, "
+            "with and without exceptions, computing only"
+        )
+        outcomes.append(faster(name, what, slow, fast, 40))
+        slow, fast = interleave(5, reference.compute, flip(fewer, moment, fleet))
+        name = f"one exception for everybody starts, {MACHINES:,} machines, computing only"
+        outcomes.append(faster(name, what, slow, fast, 100))
+        slow, fast = interleave(3, reference.storing(folder / "naive.db"), storing(store))
+        name = f"re-score {MACHINES:,} machines with everything stored: scores, totals, history"
+        what = f"the same loop, rows updated one by one in one transaction ({FEW:,} machines, for each)"
+        outcomes.append(faster(name, what, slow, fast, 10))
+        store.close()
+        return outcomes
