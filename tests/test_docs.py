@@ -152,7 +152,7 @@ def test_no_program_names_a_path_of_the_machine_it_was_written_on() -> None:
 
 def test_the_page_of_documents_has_every_field() -> None:
     page = (ROOT / "docs/reference/documents.md").read_text()
-    models = [
+    models: list[type[documents.Document]] = [
         documents.Policy,
         documents.Catalog,
         documents.Check,
