@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check lint bench screenshots lock clean
+.PHONY: run test check lint bench plots screenshots lock clean
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,6 +35,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.benchmarks $(if $(ROW),--row $(ROW))
+
+# How cost grows, drawn into docs/plots.
+plots: $(VENV)/.dev
+	@$(BIN)/python -m tests.benchmarks.plots
 
 # Pictures of the dashboard for the documentation; needs Chromium.
 screenshots: $(VENV)/.dev

@@ -137,7 +137,8 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     store = open_data(settings.data)
     running = Sources(settings, store, clock=clock, done=on_pass)
     intake = Intake(store)
-    timekeeper = Timekeeper(store, clock)
+    keep = timedelta(days=settings.operator.keep_days)
+    timekeeper = Timekeeper(store, clock, keep=keep)
     proposer = running.proposer(enabled=settings.operator.proposals)
     services = Services(
         store=store,

@@ -13,7 +13,7 @@ from controller.errors import UsageError
 from controller.model.operator import DeclaredSource, Target
 
 MIN_POLL: Final = 10
-"""Seconds; remotes are not asked more often by the clock alone (gitops.md 1)."""
+"""Seconds; remotes are not asked more often by the clock alone (docs/concepts/reconciling.md)."""
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 
@@ -24,6 +24,8 @@ class OperatorSettings:
     allow_file_sources: bool = False
     agent_poll: int = 60
     """Seconds after which agents ask for work again."""
+    keep_days: int = 400
+    """How long history is kept: outcomes, score changes, fleet-wide changes, events."""
     proposals: bool = False
     """Whether refused writes may be pushed as branches; the git credential must allow it."""
     user_requests_per_minute: int = 600
@@ -86,6 +88,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> OperatorSet
         allow_file_sources=environment.get("GITWARD_ALLOW_FILE_SOURCES", "").lower() in _TRUE,
         proposals=environment.get("GITWARD_PROPOSALS", "").lower() in _TRUE,
         agent_poll=_number(environment, "GITWARD_AGENT_POLL", 60, 5, 3600),
+        keep_days=_number(environment, "GITWARD_KEEP_DAYS", 400, 7, 36_500),
         user_requests_per_minute=_number(
             environment, "GITWARD_USER_REQUESTS_PER_MINUTE", 600, 1, 1_000_000
         ),

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from controller.api import errors, openapi, report_route
 from controller.api.gate import Gate, GateKeeper
+from controller.api.quick_reads import PATHS, QuickReads
 from controller.api.report_quick import QuickReports
 from controller.api.route import Route
 from controller.api.routers import (
@@ -83,7 +84,14 @@ def create_app(
         redirect_slashes=False,
     )
     gate = Gate(services)
-    app.add_middleware(GateKeeper, gate=gate, fallback=fallback, shortcut=QuickReports(gate))
+    app.add_middleware(
+        GateKeeper,
+        gate=gate,
+        fallback=fallback,
+        shortcut=QuickReports(gate),
+        reads=QuickReads(services).around,
+        quick_paths=PATHS,
+    )
     # First, since it is asked for most.
     app.router.routes.append(
         PlainRoute(report_route.PATH, report_route.ReportRoute(), methods=["POST"])

@@ -7,6 +7,7 @@ treatment as answers.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 from starlette.datastructures import MutableHeaders
@@ -120,6 +121,8 @@ class GateKeeper:
         gate: Gate,
         fallback: ASGIApp | None = None,
         shortcut: Shortcut | None = None,
+        reads: Callable[[ASGIApp], ASGIApp] | None = None,
+        quick_paths: Collection[str] = (),
     ) -> None:
         """Put the gate before an application.
 
@@ -128,11 +131,15 @@ class GateKeeper:
             gate: What the whole process shares.
             fallback: What answers paths that are not the API's.
             shortcut: What may answer ``POST`` on one path instead.
+            reads: What is put around the application for ``GET`` on ``quick_paths``.
+            quick_paths: Paths whose answers are asked for again and again.
         """
         self._app = app
         self._gate = gate
         self._fallback = fallback
         self._shortcut = shortcut
+        self._reads = reads(app) if reads is not None else None
+        self._quick_paths = quick_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -148,6 +155,8 @@ class GateKeeper:
             # Answered like GET; the server below still knows better and sends no body.
             scope = {**scope, "method": "GET"}
         app = self._app
+        if self._reads is not None and path in self._quick_paths and scope["method"] == "GET":
+            app = self._reads
         if self._shortcut is not None and path == REPORTS and scope["method"] == "POST":
             try:
                 if await self._shortcut.answer(scope, receive, send):

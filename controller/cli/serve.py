@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from controller.model.operator import DeclaredSource
     from controller.settings import Settings
 
+_SWITCH_SECONDS = 0.001
 _GRACE = 8
 """Seconds that open requests have after a stop was asked for."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -172,6 +173,9 @@ def _listen(settings: Settings) -> socket.socket | None:
 
 def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) -> None:
     import uvicorn
+
+    # Threads that compute give way sooner, so that a request never waits long for the writer.
+    sys.setswitchinterval(_SWITCH_SECONDS)
 
     from controller.cli.patience import PatientProtocol
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -13,6 +13,8 @@ from controller.errors import ControllerError
 from controller.store.interface import Store
 
 _log = structlog.get_logger(__name__)
+KEEP: Final = timedelta(days=400)
+"""How long history is kept unless told otherwise: a year, and a month to look back on it."""
 TICK: Final = 0.5
 """Seconds between looks at the clock: scores flip within a second of an exception's end."""
 
@@ -20,15 +22,20 @@ TICK: Final = 0.5
 class Timekeeper:
     """Acts when an instant has come. One thread; ``step`` is one look at the clock."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], *, keep: timedelta = KEEP
+    ) -> None:
         """Make a timekeeper.
 
         Args:
             store: Where scores are.
             clock: Now, aware, UTC; a steady clock, so that a jump of the wall clock ends nothing.
+            keep: How long history is kept.
         """
         self._store = store
         self._clock = clock
+        self._keep = keep
+        self._compacted: date | None = None
 
     def step(self) -> bool:
         """Do what is due; whether more is left to do at once."""
@@ -44,7 +51,15 @@ class Timekeeper:
         if unfinished:
             with self._store.write() as transaction:
                 return transaction.continue_rescoring(now)
+        self._compact(now)
         return False
+
+    def _compact(self, now: datetime) -> None:
+        """Let old history go: a portion a look, once a day all of it."""
+        if self._compacted != now.date():
+            with self._store.write() as transaction:
+                if not transaction.compact(now, self._keep):
+                    self._compacted = now.date()
 
     def run(self, stop: threading.Event) -> None:
         """Step until told to stop."""

@@ -1,7 +1,7 @@
 """Score a posture against masks: AND and popcount. Pure.
 
 All arithmetic is on integers; a score is kept in hundredths of a percent, rounded down, so that what
-is shown never crosses a threshold (35 of 44 is 79.54, not 80). Source: scoring.md.
+is shown never crosses a threshold (35 of 44 is 79.54, not 80). Rules: docs/reference/scoring.md.
 """
 
 from __future__ import annotations
@@ -99,28 +99,20 @@ _MANY_MEDIUM: Final = 5
 
 
 class Masks(NamedTuple):
-    """What weighing needs of a target, with everything worked out that does not depend on a machine."""
+    """What weighing needs of a target; equal for targets that weigh alike."""
 
-    counted: int
     critical: int
     high: int
     medium: int
     low: int
+    serious: int
     counted_errors: int
-    full_weight: int
-    """Of a machine that has an outcome for everything."""
 
     @staticmethod
     def of(target: Target) -> Masks:
         """The masks of a target."""
         critical, high, medium, low = target[:4]
-        full = (
-            10 * critical.bit_count()
-            + 5 * high.bit_count()
-            + 3 * medium.bit_count()
-            + low.bit_count()
-        )
-        return Masks(target.counted, critical, high, medium, low, target.counted_errors, full)
+        return Masks(critical, high, medium, low, critical | high, target.counted_errors)
 
 
 def tally(target: Target, posture: Posture) -> Tally:
@@ -129,53 +121,43 @@ def tally(target: Target, posture: Posture) -> Tally:
 
 
 def weigh(masks: Masks, passed: int, failed: int, errored: int) -> tuple[int, int, RiskLevel]:
-    """Passed weight, total weight and risk. This is the fleet's hot path: popcounts and no loop.
-
-    Most machines have passed most, and have an outcome for everything: then only what they have not
-    passed is looked at.
-    """
-    counted, critical, high, medium, low, counted_errors, full_weight = masks
-    rest = counted ^ (counted & passed)
-    wrong = rest & failed
-    failed_critical = (wrong & critical).bit_count()
-    failed_high = (wrong & high).bit_count()
-    failed_medium = (wrong & medium).bit_count()
-    lost = 10 * failed_critical + 5 * failed_high + 3 * failed_medium + (wrong & low).bit_count()
-    total_weight = full_weight
-    unclear = 0
-    if wrong != rest:
-        # What neither passed nor failed is in the total only where it is an error that counts.
-        other = rest ^ wrong
-        erred = other & errored
-        if erred:
-            unclear = erred & (critical | high)
-            erred &= counted_errors
-            lost += (
-                10 * (erred & critical).bit_count()
-                + 5 * (erred & high).bit_count()
-                + 3 * (erred & medium).bit_count()
-                + (erred & low).bit_count()
-            )
-            other ^= erred
-        if other:
-            total_weight -= (
-                10 * (other & critical).bit_count()
-                + 5 * (other & high).bit_count()
-                + 3 * (other & medium).bit_count()
-                + (other & low).bit_count()
-            )
+    """Passed weight, total weight and risk. This is the fleet's hot path: popcounts and no loop."""
+    critical, high, medium, low, serious, counted_errors = masks
+    failed_critical = (failed & critical).bit_count()
+    failed_high = (failed & high).bit_count()
+    failed_medium = (failed & medium).bit_count()
+    passed_weight = (
+        10 * (passed & critical).bit_count()
+        + 5 * (passed & high).bit_count()
+        + 3 * (passed & medium).bit_count()
+        + (passed & low).bit_count()
+    )
+    total_weight = (
+        passed_weight
+        + 10 * failed_critical
+        + 5 * failed_high
+        + 3 * failed_medium
+        + (failed & low).bit_count()
+    )
+    if errored and (wrong := errored & counted_errors):
+        total_weight += (
+            10 * (wrong & critical).bit_count()
+            + 5 * (wrong & high).bit_count()
+            + 3 * (wrong & medium).bit_count()
+            + (wrong & low).bit_count()
+        )
     if failed_critical:
-        return total_weight - lost, total_weight, "critical"
+        return passed_weight, total_weight, "critical"
     risk: RiskLevel
     if not total_weight:
         risk = "unknown"
     elif failed_high > _MANY_HIGH:
         risk = "high"
-    elif failed_high or failed_medium >= _MANY_MEDIUM or unclear:
+    elif failed_high or failed_medium >= _MANY_MEDIUM or errored & serious:
         risk = "medium"
     else:
         risk = "low"
-    return total_weight - lost, total_weight, risk
+    return passed_weight, total_weight, risk
 
 
 def meets(threshold: tuple[int, int], passed_weight: int, total_weight: int) -> bool | None:

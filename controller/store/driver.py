@@ -37,6 +37,10 @@ class Driver(Protocol):
         """The one transaction that may write; committed durably when its block ends."""
         ...
 
+    def glance(self, sql: str) -> Record | None:
+        """One row, outside any snapshot: for a number that is asked for at every request."""
+        ...
+
     def integrity(self) -> list[str]:
         """What the database itself finds wrong with its files; empty when nothing."""
         ...

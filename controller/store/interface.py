@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from controller.model.configuration import Configuration, Place
@@ -642,6 +642,13 @@ class Writing(Reading, Protocol):
         """Take one more chunk of a fleet-wide change; false when nothing is left to do."""
         ...
 
+    def compact(self, as_of: datetime, keep: timedelta) -> bool:
+        """Delete history older than ``keep``, for a portion of the machines; false when all are done.
+
+        Once a day (UTC) every machine's turn comes. What is in force is never touched.
+        """
+        ...
+
     # machines
     def enroll(
         self,
@@ -740,6 +747,10 @@ class Store(Protocol):
 
     def integrity(self) -> list[str]:
         """What the database finds wrong with its own files; empty when nothing."""
+        ...
+
+    def change(self) -> int:
+        """As ``Reading.change``, without opening a snapshot."""
         ...
 
     def ping(self) -> None:

@@ -18,7 +18,7 @@ from typing import Final
 from controller.model.posture import Posture
 from controller.scoring.carry import Carry, carry_over, concerned
 from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
-from controller.scoring.rulebook import Moment, Profile, Standing, standings
+from controller.scoring.rulebook import Moment, Profile, Shift, Standing, standings
 from controller.store.columns import (
     StandingColumns,
     Times,
@@ -66,6 +66,7 @@ class Rescoring(Movements, EvidenceReading):
         super().__init__(db, cache)
         self._pending = _Pending()
         self._numbers: tuple[int, dict[str, int]] | None = None
+        self._shifts: dict[tuple[int, int], tuple[Profile, Profile, Shift | None]] = {}
 
     def subjects(
         self, numbers: Iterable[int] | None = None, after: int = 0, limit: int = -1
@@ -163,12 +164,12 @@ class Rescoring(Movements, EvidenceReading):
         No old profile: the machine enters. No new one: it leaves. Rows whose turn is still to come
         in a fleet-wide change are left alone.
         """
-        now = standings(new, posture) if new is not None else ()
         slot = judged.slot_of(subject.number)
         if slot is None:
-            return now
+            return standings(new, posture) if new is not None else ()
         numbers, pending, at = self.policy_numbers_cached(), self._pending, instant(as_of)
         was = standings(old, subject.posture) if old is not None else ()
+        now = self._standings_after(old, new, subject.posture, posture, was)
         was_by_key = dict(zip(_keys(old, numbers), was, strict=True))
         now_by_key = dict(zip(_keys(new, numbers), now, strict=True))
         if was_by_key == now_by_key and old == new and subject.posture == posture:
@@ -202,6 +203,27 @@ class Rescoring(Movements, EvidenceReading):
             effective(new, posture) if new is not None else NOTHING,
         )
         return now
+
+    def _standings_after(
+        self,
+        old: Profile | None,
+        new: Profile | None,
+        before: Posture,
+        after: Posture,
+        was: tuple[Standing, ...],
+    ) -> tuple[Standing, ...]:
+        """Standings under the new profile; an exception's start or end moves only what it touches."""
+        if new is None:
+            return ()
+        if old is None or old is new or before != after or old.policies != new.policies:
+            return standings(new, after)
+        # Profiles are shared by all machines of a kind, and kept while the pair is a key.
+        kept = self._shifts.get((id(old), id(new)))
+        if kept is None:
+            same = old.bare_targets == new.bare_targets
+            kept = (old, new, Shift(old, new) if same else None)
+            self._shifts[id(old), id(new)] = kept
+        return kept[2].apply(after, was) if kept[2] is not None else standings(new, after)
 
     def policy_numbers_cached(self) -> dict[str, int]:
         """Policy numbers, read once for each transaction and generation."""

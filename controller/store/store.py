@@ -17,6 +17,7 @@ from controller.store.machines_write import MachinesWriting
 from controller.store.objects_write import ObjectsWriting
 from controller.store.outbox import OutboxReading, OutboxWriting
 from controller.store.reports import ReportsWriting
+from controller.store.retention import RetentionWriting
 from controller.store.sources import SourcesReading
 from controller.store.sqlite.driver import SqliteDriver
 from controller.store.verification import VerificationReading
@@ -42,6 +43,7 @@ class SqlWriting(
     CredentialsWriting,
     DeliveriesWriting,
     OutboxWriting,
+    RetentionWriting,
 ):
     """One transaction."""
 
@@ -73,9 +75,12 @@ class SqlStore:
     def integrity(self) -> list[str]:
         return self._driver.integrity()
 
+    def change(self) -> int:
+        row = self._driver.glance("SELECT value FROM counter WHERE name = 'change'")
+        return int(row[0]) if row else 0
+
     def ping(self) -> None:
-        with self.read() as reading:
-            reading.change()
+        self.change()
 
     def close(self) -> None:
         self._driver.close()

@@ -121,8 +121,8 @@ _INSERTS = (
     "INSERT INTO contact (machine, last_seen, reported_at, collected_at, evaluated, recent, stale_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)",
     "INSERT INTO machine_token (hash, machine, pending) VALUES (?, ?, 0)",
-    "INSERT INTO posture (machine, passed, failed, errored, not_applicable, times)"
-    " VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO posture (machine, passed, failed, errored, not_applicable, times,"
+    " heard, spoke) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 )
 
 
@@ -152,5 +152,5 @@ def _rows(machines: int, places: list[int], evaluated: str) -> Iterator[tuple[An
              json.dumps(TAGS[n % len(TAGS)]), now, now),
             (number, now, now, now, evaluated, recent, stale),
             (secret, number),
-            (number, *(bitmap(each) for each in bits), packed),
+            (number, *(bitmap(each) for each in bits), packed, fate.randbytes(16), bitmap(bits.reported)),
         )  # fmt: skip

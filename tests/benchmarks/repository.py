@@ -101,7 +101,11 @@ LONG_LIVED = "exceptions: {max_days: 3650, require_expiry: false}\n"
 
 def fleet_repository(checks: int = 200, policies: int = 3, waivers: int = 10) -> dict[str, str]:
     """What a fleet is scored by: policies that share one catalog, with some exceptions."""
-    files = {"gitward.yaml": LONG_LIVED, "checks/base.yaml": catalog("base", range(checks))}
+    files = {"gitward.yaml": LONG_LIVED}
+    for first in range(0, checks, 100):
+        name = f"base-{first:05}"
+        numbers = range(first, min(first + 100, checks))
+        files[f"checks/{name}.yaml"] = catalog(name, numbers)
     for number in range(policies):
         # The first takes everything, the others leave a part out and differ in severities.
         extra = ""

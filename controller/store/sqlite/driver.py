@@ -73,6 +73,9 @@ class SqliteDriver:
         with _translated():
             self._writer = self._connect(read_only=False)
             self._migrate()
+            self._glancer = self._connect(read_only=True)
+        self._readers.add(self._glancer)
+        self._glancing = threading.Lock()
 
     def _connect(self, *, read_only: bool) -> sqlite3.Connection:
         mode = "ro" if read_only else "rwc"
@@ -148,6 +151,11 @@ class SqliteDriver:
         except StoreUnavailableError as error:
             return [str(error)]
         return [] if found == ["ok"] else found
+
+    def glance(self, sql: str) -> Record | None:
+        with self._glancing, _translated():
+            row: Record | None = self._glancer.execute(sql).fetchone()
+        return row
 
     def close(self) -> None:
         """Close every connection; the last one folds the log into the database."""

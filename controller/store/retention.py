@@ -1,0 +1,49 @@
+"""Let history go that is older than what is kept: a few machines at a time, once a day all of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from controller.store.columns import instant
+from controller.store.context import Context
+
+PORTION: Final = 500
+"""Machines that one step looks at; it bounds how long others wait."""
+_SWEPT: Final = "compacted"
+
+
+class RetentionWriting(Context):
+    """Deletes of what is over."""
+
+    def compact(self, as_of: datetime, keep: timedelta) -> bool:
+        day = as_of.date().isoformat()
+        swept = self.meta(_SWEPT) or {"day": "", "machine": 0}
+        if swept["day"] == day and swept["machine"] is None:
+            return False
+        before = instant(as_of - keep)
+        first = swept["machine"] if swept["day"] == day else 0
+        if first == 0:
+            self._forget_fleet_events(before)
+        row = self.db.one(
+            "SELECT max(number) FROM (SELECT number FROM machine WHERE number > ?"
+            " ORDER BY number LIMIT ?) AS portion",
+            (first, PORTION),
+        )
+        last = row[0] if row else None
+        if last is not None:
+            for table in ("transition", "score_change"):
+                self.db.run(
+                    f"DELETE FROM {table} WHERE machine > ? AND machine <= ? AND at < ?",  # noqa: S608
+                    (first, last, before),
+                )
+        self.set_meta(_SWEPT, {"day": day, "machine": last})
+        return last is not None
+
+    def _forget_fleet_events(self, before: int) -> None:
+        """What fleet-wide changes did, except the one that is going on."""
+        going_on = self.judged().event or 0
+        old = "SELECT number FROM fleet_event WHERE at < ? AND number <> ?"
+        self.db.run(f"DELETE FROM fleet_score WHERE event IN ({old})", (before, going_on))  # noqa: S608
+        self.db.run("DELETE FROM fleet_event WHERE at < ? AND number <> ?", (before, going_on))
+        self.db.run("DELETE FROM event WHERE at < ?", (before,))

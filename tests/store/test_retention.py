@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from controller.schedule.loop import Timekeeper
+from controller.store import retention
+from controller.store.store import SqlStore
+from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_report, submit
+from tests.store.recount import assert_counters_equal_a_recount
+
+KEEP = timedelta(days=30)
+LATER = NOW + timedelta(days=40)
+
+
+def prepare(store: SqlStore, machines: int) -> list[str]:
+    with store.write() as tx:
+        tx.seed_checks([make_check("c0"), make_check("c1")], actor="t", as_of=NOW)
+        tx.put_object("policy", make_policy(), actor="t", as_of=NOW, create=True)
+        add_key(tx)
+        enrolled = [enroll(tx, f"token-{n}") for n in range(machines)]
+        for n, machine in enumerate(enrolled):
+            submit(tx, machine, f"token-{n}", make_report({"c0": "passed", "c1": "failed"}), NOW)
+    with store.write() as tx:
+        at = LATER - timedelta(days=1)
+        submit(tx, enrolled[0], "token-0", make_report({"c1": "passed"}, at=at), at)
+    return [machine.uuid for machine in enrolled]
+
+
+def compact(store: SqlStore) -> int:
+    steps = 0
+    more = True
+    while more:
+        with store.write() as tx:
+            more = tx.compact(LATER, KEEP)
+        steps += 1
+    return steps
+
+
+def test_history_beyond_what_is_kept_goes_and_the_present_stays(store: SqlStore) -> None:
+    first, *others = prepare(store, 3)
+    with store.read() as reading:
+        before = reading.fleet_totals(LATER), reading.machine_state(first, LATER)
+
+    compact(store)
+
+    with store.read() as reading:
+        assert [each.check_id for each in reading.outcome_history(first, NOW)] == ["c1"]
+        assert [len(reading.outcome_history(each, NOW)) for each in others] == [0, 0]
+        assert len(reading.score_history(first, NOW, None)) == 1
+        assert (reading.fleet_totals(LATER), reading.machine_state(first, LATER)) == before
+        assert_counters_equal_a_recount(reading, LATER)
+
+
+def test_a_fleet_is_compacted_in_portions_and_once_a_day(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PORTION", 2)
+    prepare(store, 5)
+
+    assert compact(store) == 4
+    assert compact(store) == 1
+
+
+def test_the_timekeeper_compacts(store: SqlStore) -> None:
+    first, *_ = prepare(store, 1)
+    keeper = Timekeeper(store, lambda: LATER, keep=KEEP)
+
+    keeper.step()
+    keeper.step()
+
+    with store.read() as reading:
+        assert len(reading.outcome_history(first, NOW)) == 1
