@@ -139,6 +139,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     intake = Intake(store)
     keep = timedelta(days=settings.operator.keep_days)
     timekeeper = Timekeeper(store, clock, keep=keep)
+    proposer = running.proposer(enabled=settings.operator.proposals)
     services = Services(
         store=store,
         intake=intake,
@@ -157,7 +158,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         ),
         tally=running.tally,
         preview=running.previewer(),
-        proposals=running.proposer(enabled=settings.operator.proposals),
+        proposals=proposer,
     )
     pages = DashboardServices(
         store=store,
@@ -166,6 +167,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         version=__version__,
         status_of=status_of,
         seconds_to_wait=_sign_in_limit(),
+        proposals=proposer,
         secure=settings.tls_cert is not None,
     )
     telling = Telling(settings, store, clock=clock)

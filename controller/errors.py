@@ -136,7 +136,7 @@ class GitManagedError(ConflictError):
     """Raised when a write would change what git declares.
 
     Attributes:
-        detail: ``managed_by``, ``conflicts``, ``patch`` and the like, as api.md names them.
+        detail: ``managed_by``, ``conflicts``, ``patch`` and the like, as in docs/reference/api.md.
     """
 
     reason = "GitManaged"

@@ -13,7 +13,7 @@ from controller.errors import UsageError
 from controller.model.operator import DeclaredSource, Target
 
 MIN_POLL: Final = 10
-"""Seconds; remotes are not asked more often by the clock alone (gitops.md 1)."""
+"""Seconds; remotes are not asked more often by the clock alone (docs/concepts/reconciling.md)."""
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.main import COMMANDS
+from controller.model import documents
 from tests.reconcile.repository import Repository
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,6 +112,67 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     ]
 
     assert broken == []
+
+
+def programs() -> Iterator[tuple[str, str]]:
+    for program in sorted((ROOT / "controller").rglob("*.py")):
+        yield program.relative_to(ROOT).as_posix(), program.read_text()
+
+
+def stands_for_a_page(name: str) -> bool:
+    """A path from the top of the repository, or the end of the path of one page below docs/."""
+    end = "/" + re.sub(r"^(\.{1,2}/)+", "", name)
+    return (ROOT / name).is_file() or sum(f"/{page}".endswith(end) for page in BELOW) == 1
+
+
+BELOW = [page.relative_to(ROOT).as_posix() for page in ROOT.glob("docs/**/*.md")]
+WRITES_PAGES = {"controller/cli/init.py"}
+"""It names files of the repository that it makes."""
+
+
+def test_every_page_that_a_program_names_exists() -> None:
+    wrong = {
+        (program, name)
+        for program, text in programs()
+        if program not in WRITES_PAGES
+        for name in re.findall(r"[A-Za-z0-9_./-]*[A-Za-z0-9_-]\.md\b", text)
+        if not stands_for_a_page(name)
+    }
+
+    assert wrong == set()
+
+
+def test_no_program_names_a_path_of_the_machine_it_was_written_on() -> None:
+    foreign = re.compile(r"/work/(?!agent\b)|\bshared/")
+
+    assert {(program, *foreign.findall(text)) for program, text in programs()} == {
+        (program,) for program, _ in programs()
+    }
+
+
+def test_the_page_of_documents_has_every_field() -> None:
+    page = (ROOT / "docs/reference/documents.md").read_text()
+    models: list[type[documents.Document]] = [
+        documents.Policy,
+        documents.Catalog,
+        documents.Check,
+        documents.Remediation,
+        documents.Waiver,
+        documents.RepositorySettings,
+        documents.ExceptionSettings,
+        documents.PruneSettings,
+    ]
+    nested = {"exceptions", "prune"}
+    fields = {field for model in models for field in model.model_fields} - nested
+
+    assert {field for field in fields if not re.search(rf"[`.]{field}`", page)} == set()
+
+
+def test_the_index_of_decisions_lists_each_of_them() -> None:
+    folder = ROOT / "docs/adr"
+    listed = re.findall(r"^\| \[\d{4}\]\(([^)]+)\)", (folder / "README.md").read_text(), re.M)
+
+    assert listed == sorted(page.name for page in folder.glob("[0-9]*.md"))
 
 
 def test_every_package_that_is_depended_on_has_its_reason() -> None:

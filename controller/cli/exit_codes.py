@@ -1,4 +1,4 @@
-"""Exit codes, one meaning each (documents.md)."""
+"""Exit codes, one meaning each (README.md)."""
 
 from __future__ import annotations
 

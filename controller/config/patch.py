@@ -49,6 +49,11 @@ def patch(
     return _diff(path, source_text, edited)
 
 
+def addition(path: str, text: str) -> str:
+    """The unified diff that adds a file with that text, which may not be empty."""
+    return _diff(path, None, text)
+
+
 def removal(source_text: str, path: str, document: int | str) -> str | None:
     """The unified diff that removes one document or check, and the file when it was the last.
 
@@ -252,11 +257,11 @@ def _quote(value: str) -> str:
     return json.dumps(value, ensure_ascii=not value.isprintable())
 
 
-def _diff(path: str, before: str, after: str | None) -> str:
+def _diff(path: str, before: str | None, after: str | None) -> str:
     lines = unified_diff(
-        _lines(before),
+        _lines(before or ""),
         _lines(after or ""),
-        f"a/{path}",
+        "/dev/null" if before is None else f"a/{path}",
         "/dev/null" if after is None else f"b/{path}",
     )
     return "".join(

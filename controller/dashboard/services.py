@@ -8,6 +8,7 @@ from datetime import datetime
 
 from controller.dashboard.one_time import OneTimeCodes
 from controller.errors import ControllerError
+from controller.reconcile.proposals import Proposer
 from controller.store.interface import Store
 
 
@@ -25,6 +26,8 @@ class Services:
     """The HTTP status of an error class: the API's own table."""
     seconds_to_wait: Callable[[str | None], int]
     """Count one attempt to sign in from an address; how long to wait first, 0 when it may go on."""
+    proposals: Proposer | None = None
+    """Pushes branches for review; none where there is no git remote to push to."""
     secure: bool = False
     """Served over https: cookies then go over nothing else."""
     codes: OneTimeCodes = field(default_factory=OneTimeCodes)

@@ -1,4 +1,4 @@
-"""The body of a report, from bytes to values (api.md). Strict: what is not understood is refused."""
+"""The body of a report, from bytes to values. Strict: what is not understood is refused."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The documents of a configuration repository, as frozen types. Pure.
 
-Field names are the same in YAML, in HTTP bodies and here (documents.md). Shape only: what needs more
-than one field of one document to judge is in ``config/rules``. A reviewed exception document is a
-``Waiver`` in Python, since an exception is an error here.
+Field names are the same in YAML, in HTTP bodies and here (docs/reference/documents.md). Shape only:
+what needs more than one field of one document to judge is in ``config/rules``. A reviewed exception
+document is a ``Waiver`` in Python, since an exception is an error here.
 """
 
 from __future__ import annotations

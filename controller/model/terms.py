@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 Severity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 WEIGHTS: Final[dict[Severity, int]] = {"critical": 10, "high": 5, "medium": 3, "low": 1}
-"""Source: the published system's weights, scoring.md."""
+"""Source: the published system's weights, docs/reference/scoring.md."""
 
 RiskLevel = Literal["critical", "high", "medium", "low", "unknown"]
 RISK_LEVELS: Final[tuple[RiskLevel, ...]] = get_args(RiskLevel)
@@ -44,7 +44,7 @@ OPERATOR_ALIASES: Final[dict[str, Operator]] = {
     ">": "gt",
     "<": "lt",
 }
-"""Source: the SlimRMM agent's comparators (slimrmm.md 1.5)."""
+"""Source: the SlimRMM agent's comparators (docs/reference/slimrmm.md, operators)."""
 
 Scope = Literal["global", "agent", "tag", "policy"]
 WaiverCategory = Literal["waiver", "mitigated"]

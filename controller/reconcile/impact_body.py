@@ -1,4 +1,4 @@
-"""The JSON form of an impact (api.md). Pure."""
+"""The JSON form of an impact, a part of a plan's. Pure."""
 
 from __future__ import annotations
 

@@ -55,6 +55,11 @@ class Proposer:
         self._enabled = enabled
         self._contents = Contents()
 
+    @property
+    def enabled(self) -> bool:
+        """Whether the operator lets the controller push."""
+        return self._enabled
+
     def propose(self, patch: str, title: str, actor: str, as_of: datetime) -> Proposed:
         """Push a branch with the change, its author the caller.
 
@@ -94,7 +99,7 @@ class Proposer:
             files=files,
             author=actor,
             email=_email(actor),
-            message=f"{title}\n\nProposed through the API by {_line(actor)}.\n",
+            message=f"{title}\n\nProposed through Gitward by {_line(actor)}.\n",
             at=as_of,
         )
         commit = source.propose(change)

@@ -47,7 +47,7 @@ def plan_body(
     held: str | None,
     impact: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The JSON form of api.md, for the command line and the API alike.
+    """The JSON form of a plan, for the command line and the API (docs/reference/api.md) alike.
 
     Args:
         made: The plan from base to head.

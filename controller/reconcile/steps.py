@@ -114,7 +114,7 @@ def load(work: Pass) -> Ending | None:
     )
     reached("after_load")
     work.head = loaded.configuration
-    # What depends on the clock alone must never block a later commit (documents.md).
+    # What depends on the clock alone must never block a later commit (docs/concepts/reconciling.md).
     problems = tuple(
         replace(each, level="warning") if each.clock else each for each in loaded.problems
     )

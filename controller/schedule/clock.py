@@ -2,7 +2,7 @@
 
 The wall clock is believed as long as it agrees with the time that has passed. When it leaps by more
 than a minute, time goes on from where it was, and says so, until the two agree again or a person
-restarts the controller: an exception must neither end early nor come back (scoring.md, time).
+restarts the controller: an exception must neither end early nor come back (docs/adr/0007-a-steady-clock.md).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from controller.scoring.staleness import next_due
 from controller.store.interface import Duty, Reading, Run, Store
 
 RUN_LIFE: Final = timedelta(minutes=15)
-"""How long the same unanswered run is given again (api.md)."""
+"""How long the same unanswered run is given again (docs/reference/api.md)."""
 LEAST_WAIT: Final = 5
 LONGEST_WAIT: Final = 300
 """Seconds between two questions of an agent, so that ``execute`` and commits reach it soon."""

@@ -1,6 +1,6 @@
 """Bound what an agent gave as evidence. Pure.
 
-Agent text is data: cut to size, control characters made visible, never markup (api.md).
+Agent text is data: cut to size, control characters made visible, never markup (docs/reference/api.md).
 """
 
 from __future__ import annotations

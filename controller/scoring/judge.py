@@ -1,8 +1,8 @@
 """Judge rows against a check's operator and expectation. Pure.
 
 The agent and the controller call this same function. The rules are those that SlimRMM's agent
-applies to osquery rows (slimrmm.md 1.5), so that a catalog gives one answer everywhere; where ours
-differ on purpose, docs/reference/operators.md lists it.
+applies to osquery rows (docs/reference/slimrmm.md), so that a catalog gives one answer everywhere;
+where ours differ on purpose, docs/reference/operators.md lists it.
 """
 
 from __future__ import annotations

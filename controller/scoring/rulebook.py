@@ -244,7 +244,7 @@ class _Selected(Mapping[str, tuple[str, ...]]):
 
     @cached_property
     def _of_git(self) -> Selection:
-        """For git policies: seeding never changes what they run (documents.md)."""
+        """For git policies: seeding never changes what they run (docs/reference/documents.md)."""
         checks = self._checks.values()
         return Selection(each.document for each in checks if each.managed_by in self._allowed)
 
@@ -347,7 +347,8 @@ def union(targets: tuple[Target, ...]) -> Target:
     """All of a machine's policies together: each check once.
 
     A check that every policy which selects it exempts is exempted; otherwise the policies in which
-    it is not exempted supply its severity (the highest) and its error handling (scoring.md).
+    it is not exempted supply its severity (the highest) and its error handling
+    (docs/reference/scoring.md).
     """
     critical = high = medium = low = exempted = misfit = counted_errors = 0
     for target in targets:

@@ -1,7 +1,7 @@
 """Score a posture against masks: AND and popcount. Pure.
 
 All arithmetic is on integers; a score is kept in hundredths of a percent, rounded down, so that what
-is shown never crosses a threshold (35 of 44 is 79.54, not 80). Source: scoring.md.
+is shown never crosses a threshold (35 of 44 is 79.54, not 80). Rules: docs/reference/scoring.md.
 """
 
 from __future__ import annotations

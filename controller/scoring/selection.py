@@ -1,7 +1,7 @@
 """Which checks a policy runs. Pure.
 
-The caller decides the base set (documents.md: git-declared checks for a git policy, plus the
-built-in ones when the settings say so; every check there is for an API-made policy).
+The caller decides the base set (docs/reference/documents.md: git-declared checks for a git policy,
+plus the built-in ones when the settings say so; every check there is for an API-made policy).
 """
 
 from __future__ import annotations

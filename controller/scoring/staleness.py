@@ -1,7 +1,7 @@
 """When a policy's evaluations are due, and when a machine's answers have become old. Pure.
 
 Continuous policies are spread over their interval by a stable hash of machine and policy, so that a
-fleet does not report in one second. Rules: scoring.md (time), api.md (work).
+fleet does not report in one second. Rules: docs/reference/scoring.md (time).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from controller.model.documents import Check
 from controller.model.report import Evidence, Row
 
 MAX_BYTES: Final = 64 * 1024
-"""Of a machine, after compression (api.md)."""
+"""Of a machine, after compression (docs/reference/api.md)."""
 
 
 _DECODER: Final = msgspec.json.Decoder(

@@ -386,7 +386,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                 raise ConflictError(f"policy {id_!r} has the name {document.name!r} already")
 
     def _refuse_exception_on_git(self, document: AnyDocument) -> None:
-        """An exception on what a git policy selects would change git's judgement (api.md)."""
+        """An exception on what a git policy selects would change git's judgement (docs/reference/api.md)."""
         if not isinstance(document, Waiver) or self.in_force().settings.api_exceptions == "allow":
             return
         rulebook = self.in_force().rulebook

@@ -21,7 +21,8 @@ from controller.store.rescoring import Rescoring
 from controller.store.staleness import Subject
 
 RUN_LIFE: Final = timedelta(minutes=15)
-"""How long an unanswered run is complete when answered; later it counts as partial (api.md)."""
+"""How long an unanswered run is complete when answered; later it counts as partial
+(docs/reference/api.md)."""
 _KEPT_IDS: Final = 8
 _ADD_TRANSITION: Final = (
     "INSERT INTO transition (machine, at, position, before, after) VALUES (?, ?, ?, ?, ?)"

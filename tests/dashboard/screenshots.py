@@ -31,6 +31,7 @@ PICTURES = (
     ("check", "/checks/linux-ssh-password-login", WIDE, "light", False),
     ("exceptions", "/exceptions", WIDE, "light", False),
     ("exceptions-phone", "/exceptions", PHONE, "light", False),
+    ("forecast", "/exceptions/forecast", WIDE, "light", False),
     ("exception-form", "/exceptions/new?check=linux-ssh-root-login", WIDE, "light", False),
     ("revisions", "/revisions", WIDE, "light", False),
     ("revision", "/revisions/{sha}", WIDE, "light", False),

@@ -25,6 +25,7 @@ PATHS = (
     "/exceptions",
     "/exceptions/kiosks-shared-account",
     "/exceptions/new",
+    "/exceptions/forecast",
     "/revisions",
     "/revisions/{sha}",
     "/report",
@@ -93,7 +94,8 @@ def test_pages_work_with_no_machine_one_and_ten_thousand(sized: str, visit: Visi
     visitor = visit(sized, ADMIN)
 
     for path in ("/", "/machines", "/policies", "/policies/base", "/checks", "/checks/check-07",
-                 "/exceptions", "/exceptions/waiver-1", "/revisions", "/report"):  # fmt: skip
+                 "/exceptions", "/exceptions/waiver-1", "/exceptions/forecast", "/revisions",
+                 "/report"):  # fmt: skip
         visitor.open(path)
 
     visitor.seen.check()

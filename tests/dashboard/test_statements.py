@@ -20,8 +20,8 @@ from tests.dashboard.serving import dashboard_services
 from tests.dashboard.sizes import ADMIN, store_of
 
 PAGES = ("/", "/machines", "/machines?sort=score&risk=high", "/policies", "/policies/base", "/checks",
-         "/checks/check-07", "/exceptions", "/exceptions/new", "/revisions", "/report",
-         "/machines/{uuid}", "/machines/{uuid}/report")  # fmt: skip
+         "/checks/check-07", "/exceptions", "/exceptions/new", "/exceptions/forecast",
+         "/revisions", "/report", "/machines/{uuid}", "/machines/{uuid}/report")  # fmt: skip
 MOST = 60
 WALKED = tuple(
     f"SCAN {table} "

@@ -171,10 +171,11 @@ def test_an_api_write_between_plan_and_apply_is_planned_again_never_overwritten(
     sha = rig.commit({"policies/servers.yaml": policy("Servers"), "exceptions/old-app.yaml": None})
     original = rig.source.last_change
 
-    def written_meanwhile(*arguments: object) -> object:
+    def written_meanwhile(*arguments: object, **more: object) -> object:
+        rig.source.last_change = original  # type: ignore[attr-defined]
         with rig.store.write() as writing:
             writing.put_object("policy", mine, actor="bob", as_of=rig.clock(), create=True)
-        return original(*arguments)
+        return original(*arguments, **more)
 
     rig.source.last_change = written_meanwhile  # type: ignore[attr-defined]
     ending = rig.reconcile()
@@ -183,7 +184,6 @@ def test_an_api_write_between_plan_and_apply_is_planned_again_never_overwritten(
     assert rig.ids("exception") == {"old-app"}
     assert rig.status.last_applied_revision != f"main@sha1:{sha}"
 
-    rig.source.last_change = original  # type: ignore[attr-defined]
     assert rig.reconcile().kind == "applied"
     with rig.store.read() as reading:
         assert reading.revisions(1, 1).items[0].counts["adopt"] == 1

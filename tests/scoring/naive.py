@@ -1,4 +1,4 @@
-"""scoring.md said again, slowly and without bitmaps: what the fast way is held against."""
+"""docs/reference/scoring.md said again, slowly and without bitmaps: what the fast way is held against."""
 
 from __future__ import annotations
 

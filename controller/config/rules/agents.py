@@ -1,6 +1,7 @@
-"""What SlimRMM's agents make of a check (slimrmm.md 1.5 and 1.6, releases up to 2.3.14). Pure.
+"""What SlimRMM's agents make of a check (releases up to 2.3.14). Pure.
 
-A check that they refuse is valid: other agents, ours among them, may run it. So all of this warns.
+Where each rule comes from is in docs/reference/slimrmm.md. A check that they refuse is valid: other
+agents, ours among them, may run it. So all of this warns.
 """
 
 from __future__ import annotations

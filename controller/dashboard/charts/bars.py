@@ -39,6 +39,6 @@ def stacked(counts: Mapping[str, int]) -> tuple[Segment, ...]:
     for name, count in counts.items():
         width = round(widths.get(name, 0.0), 1)
         share = count * 10_000 // total / 100 if total else None
-        segments.append(Segment(name, count, share, round(x, 1), width))
+        segments.append(Segment(name, count, share, round(min(x, WIDTH), 1), width))
         x += width + _GAP if width else 0
     return tuple(segments)

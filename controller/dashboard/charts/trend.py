@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
+from controller.dashboard.charts.labels import day_labels, placed
 from controller.dashboard.charts.scale import Scale, path, score_range
-from controller.dashboard.words import short_day, signed
+from controller.dashboard.words import signed
 from controller.fleet.statistics import average
 from controller.store.interface import Movement, Totals
 
@@ -121,20 +122,9 @@ def trend_chart(
         area=f"{path(line)} L{line[-1][0]:g} {bottom} L{line[0][0]:g} {bottom} Z",
         bare=path(bare),
         grid=tuple((y(value), f"{value:g}") for value in lines),
-        days=_day_labels([each.day for each in known], x, width),
+        days=day_labels([each.day for each in known], x, width),
         marks=_marks(movements, by_day, x, y, width),
         points=tuple(known),
-    )
-
-
-def _day_labels(days: Sequence[date], x: Scale, width: int) -> tuple[tuple[float, str, str], ...]:
-    wanted = max(2, min(5, width // 130))
-    last = len(days) - 1
-    indices = sorted({round(index * last / (wanted - 1)) for index in range(wanted)})
-    anchors = {0: "start", last: "end"}
-    return tuple(
-        (x(days[index].toordinal()), short_day(days[index]), anchors.get(index, "middle"))
-        for index in indices
     )
 
 
@@ -156,22 +146,14 @@ def _marks(
             day = each.at.astimezone(UTC).date()
             if day in by_day:
                 days.setdefault(day, []).append(each)
-    ordered = sorted(days, key=lambda day: -abs(sum(effect_of(m) or 0 for m in days[day])))
-    most = 1 if width < 500 else 4
-    labelled = set(ordered[:most])
-    placed: list[Mark] = []
-    ends = [0.0, 0.0]
-    for day in sorted(days):
-        mark = _mark(days[day], day, by_day[day], x, y)
-        wide = _CHAR * (max(len(mark.short_subject), 10) + 6)
-        to_left = mark.x + wide > width
-        start = mark.x - wide if to_left else mark.x
-        tier = next((t for t in (0, 1) if start >= ends[t]), None)
-        room = day in labelled and tier is not None and start >= 0
-        if room and tier is not None:
-            ends[tier] = mark.x + 8 if to_left else start + wide
-        placed.append(_with_label(mark, shown=room, tier=tier or 0, to_left=to_left))
-    return tuple(placed)
+    marks = [_mark(days[day], day, by_day[day], x, y) for day in sorted(days)]
+    texts = [
+        (each.x, _CHAR * (max(len(each.short_subject), 10) + 6), each.effect) for each in marks
+    ]
+    return tuple(
+        replace(mark, label=where.shown, tier=where.tier, to_left=where.to_left)
+        for mark, where in zip(marks, placed(texts, width), strict=True)
+    )
 
 
 def _mark(moves: Sequence[Movement], day: date, point: Point, x: Scale, y: Scale) -> Mark:
@@ -192,7 +174,3 @@ def _mark(moves: Sequence[Movement], day: date, point: Point, x: Scale, y: Scale
         tier=0,
         to_left=False,
     )
-
-
-def _with_label(mark: Mark, *, shown: bool, tier: int, to_left: bool) -> Mark:
-    return replace(mark, label=shown, tier=tier, to_left=to_left)

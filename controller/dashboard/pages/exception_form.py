@@ -11,9 +11,17 @@ from starlette.responses import Response
 
 from controller.config.body import check_api_document, document_from_body
 from controller.config.compose import document_text
+from controller.config.patch import addition
 from controller.dashboard.session import require_role
 from controller.dashboard.visit import Visit, see
-from controller.errors import ConflictError, GitOnlyError, RejectedError
+from controller.errors import (
+    ConflictError,
+    ControllerError,
+    ForbiddenError,
+    GitOnlyError,
+    RejectedError,
+    SourceError,
+)
 from controller.model.documents import Waiver
 from controller.source.link import new_file_url
 
@@ -31,6 +39,8 @@ class Writing:
 
     allowed: bool
     why_not: str
+    proposes: bool = False
+    """Whether it can push a branch with the file instead."""
 
 
 def show(visit: Visit) -> Response:
@@ -58,8 +68,10 @@ def take(visit: Visit) -> Response:
             return _create(visit, document)
         path = f"exceptions/{document.id}.yaml"
         text = document_text(document, path)
-    except RejectedError as error:
-        return _form(visit, values, error=error, status=422)
+        if visit.form.get("action") == "propose":
+            return _propose(visit, document, path, text)
+    except (RejectedError, ConflictError, SourceError) as error:
+        return _form(visit, values, error=error, status=visit.services.status_of(type(error)))
     return visit.page(
         "exception_file.html",
         values=values,
@@ -115,16 +127,30 @@ def _create(visit: Visit, document: Waiver) -> Response:
     return see(f"/exceptions/{document.id}")
 
 
+def _propose(visit: Visit, document: Waiver, path: str, text: str) -> Response:
+    """Push a branch with the file and show where it is reviewed."""
+    require_role(visit.principal, "manager")
+    proposer = visit.services.proposals
+    if proposer is None or not _writing(visit).proposes:
+        raise ForbiddenError("no branch is pushed for exceptions here; commit the file instead")
+    title = f"Add the exception {document.id}"
+    made = proposer.propose(addition(path, text), title, visit.principal.name, visit.as_of)
+    return visit.page("exception_proposed.html", made=made, document=document, text=text)
+
+
 def _writing(visit: Visit) -> Writing:
-    settings = visit.in_force.settings
+    settings, proposer = visit.in_force.settings, visit.services.proposals
+    proposes = proposer is not None and proposer.enabled and visit.may("manager")
     if settings.api_writes == "deny":
-        return Writing(False, "gitward.yaml says api_writes: deny, so every change is a commit.")
+        why_not = "gitward.yaml says api_writes: deny, so every change is a commit."
+        return Writing(False, why_not, proposes)
     git = any(each.managed_by == "git" for each in visit.in_force.policies.values())
     if git and settings.api_exceptions == "deny":
         return Writing(
             False,
             "Git declares the policies here and gitward.yaml does not say api_exceptions: allow, "
             "so an exception is a commit that somebody reviews.",
+            proposes,
         )
     if not visit.may("manager"):
         return Writing(False, "Making it here needs the role manager; yours can write the file.")
@@ -149,13 +175,13 @@ def _form(
     visit: Visit,
     values: Mapping[str, str],
     *,
-    error: RejectedError | None = None,
+    error: ControllerError | None = None,
     status: int = 200,
 ) -> Response:
     in_force = visit.in_force
     machine = visit.reading.machine(values["agent_uuid"]) if values["agent_uuid"] else None
     problems: dict[str, str] = {}
-    for field, message in error.problems if error else ():
+    for field, message in error.problems if isinstance(error, RejectedError) else ():
         name = field.partition("[")[0]
         name = {"check_id": "checks", "check_ids": "checks"}.get(name, name)
         problems.setdefault(name if name in FIELDS else "", message)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from controller.dashboard.charts.calendar import calendar
 from controller.dashboard.csv_text import csv_answer
 from controller.dashboard.listing import arranged, cut, matching, order
+from controller.dashboard.pages.forecast import anything_ahead
 from controller.dashboard.pages.policies import author_of
 from controller.dashboard.session import require_role
 from controller.dashboard.visit import Visit, see
@@ -73,6 +74,7 @@ def show(visit: Visit) -> Response:
         sort=chosen,
         calendar=calendar(timed, visit.as_of, 1000),
         small_calendar=calendar(timed, visit.as_of, 360),
+        ahead=anything_ahead(visit),
     )
 
 
