@@ -161,7 +161,7 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         report, at = submission.report, submission.received_at
         repeatable = report.digest and not (absorbed.unknown_checks or absorbed.outdated_checks)
         heard = heard_as(report.digest, scene.catalog, asked) if repeatable else None
-        if absorbed.changed or heard != known.heard:
+        if absorbed.posture != known.posture or heard != known.heard:
             self._gather_facts(known, absorbed, at, heard, scene)
         if not few:
             self.save_evidence(known, absorbed, at, scene.catalog)

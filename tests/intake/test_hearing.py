@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from controller.errors import MalformedError, RejectedError
@@ -178,6 +178,7 @@ _STEP = st.tuples(
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@example([({}, "next"), ({}, "next"), ({}, "catalog")])
 @given(st.lists(_STEP, min_size=3, max_size=14))
 def test_reports_read_in_part_end_as_if_read_whole(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[dict[str, str], str]]
