@@ -205,12 +205,6 @@ class OverloadedError(ControllerError):
         self.retry_after = retry_after
 
 
-class PlanHeldError(ControllerError):
-    """Raised when a plan waits for a person and the caller asked for it to be applied."""
-
-    reason = "PruneBlocked"
-
-
 class RemoteRefusedError(ControllerError):
     """Raised by clients of a controller when it answers with an error.
 

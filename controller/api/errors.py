@@ -39,7 +39,6 @@ STATUS: Final[dict[type[tree.ControllerError], int]] = {
     tree.ForbiddenError: 403,
     tree.UnauthenticatedError: 401,
     tree.OverloadedError: 503,
-    tree.PlanHeldError: 409,
     tree.RemoteRefusedError: 503,
     tree.TryLaterError: 503,
     tree.TableUnreadableError: 422,
