@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from controller.errors import NotFoundError
@@ -12,10 +12,8 @@ from controller.model.machine import Asked
 from controller.model.posture import definition_digest
 from controller.scoring.rulebook import Rulebook
 from controller.scoring.staleness import next_due
-from controller.store.interface import Duty, Reading, Run, Store
+from controller.store.interface import RUN_LIFE, Duty, Reading, Run, Store
 
-RUN_LIFE: Final = timedelta(minutes=15)
-"""How long the same unanswered run is given again (docs/reference/api.md)."""
 LEAST_WAIT: Final = 5
 LONGEST_WAIT: Final = 300
 """Seconds between two questions of an agent, so that ``execute`` and commits reach it soon."""

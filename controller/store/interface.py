@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 from controller.model.configuration import Configuration, Place
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
@@ -208,6 +208,11 @@ class OutcomeChange:
     check_id: str
     before: str
     after: str
+
+
+RUN_LIFE: Final = timedelta(minutes=15)
+"""How long an unanswered run is given again, and complete when answered; a later answer counts as
+partial (docs/reference/api.md)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from controller.errors import ControllerError, UnauthenticatedError
@@ -16,13 +16,10 @@ from controller.store.columns import bitmap, instant, moment_of, note_times
 from controller.store.context import Judged
 from controller.store.dealings import READ, WRITE, WRITE_FACTS, Dealings, dealings_of, heard_as
 from controller.store.evidence_rows import WRITE_SINCE, EvidenceWriting
-from controller.store.interface import Cause, Receipt, Submission
+from controller.store.interface import RUN_LIFE, Cause, Receipt, Submission
 from controller.store.rescoring import Rescoring
 from controller.store.staleness import Subject
 
-RUN_LIFE: Final = timedelta(minutes=15)
-"""How long an unanswered run is complete when answered; later it counts as partial
-(docs/reference/api.md)."""
 _KEPT_IDS: Final = 8
 _ADD_TRANSITION: Final = (
     "INSERT INTO transition (machine, at, position, before, after) VALUES (?, ?, ?, ?, ?)"
