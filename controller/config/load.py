@@ -13,14 +13,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from controller.config.contents import (
-    FileContent,
-    Found,
-    SourceFile,
-    is_document,
-    read_file,
-)
+from controller.config.contents import FileContent, Found
+from controller.config.files import SourceFile, is_document
 from controller.config.finding import problem
+from controller.config.reading import read_file
 from controller.config.rules import policy_references, uniqueness, waiver_references, waivers
 from controller.config.rules.selected import Selected
 from controller.model.configuration import Configuration, D_co, Declared
