@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic
 
-from controller.config import parse
 from controller.config.files import SourceFile
 from controller.config.finding import Finding, located
 from controller.config.nodes import Node, Path
@@ -42,6 +41,8 @@ class Found(Generic[D_co]):
 @lru_cache(maxsize=8)
 def _told(file: SourceFile) -> tuple[Node, ...]:
     """The documents of a file with the place of everything in them."""
+    from controller.config import parse
+
     reading = parse.read(file.path, file.content)
     return tuple(node for node in reading.documents if node.value is not None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 FileKind = Literal["policy", "catalog", "exception", "settings"]
 
@@ -20,6 +20,19 @@ class SourceFile(NamedTuple):
 
     path: str
     content: bytes
+
+
+Spot = tuple[int, int]
+"""Line and column, from 1."""
+
+
+class Outline(NamedTuple):
+    """One document, read the short way. Plain values only, so that it can go from one process to another."""
+
+    value: dict[str, Any]
+    spot: Spot
+    entries: tuple[Spot, ...]
+    """Where each mapping in a list of the document begins, in order: the checks of a catalog."""
 
 
 def kind_of_path(path: str) -> FileKind | None:

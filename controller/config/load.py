@@ -14,16 +14,26 @@ from types import MappingProxyType
 from typing import Final
 
 from controller.config.contents import FileContent, Found
-from controller.config.files import SourceFile, is_document
+from controller.config.files import Outline, SourceFile, is_document
 from controller.config.finding import problem
-from controller.config.reading import read_file
+from controller.config.reading import judge, read_file
 from controller.config.rules import policy_references, uniqueness, waiver_references, waivers
 from controller.config.rules.selected import Selected
 from controller.model.configuration import Configuration, D_co, Declared
 from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.problem import Problem
 
-__all__ = ["FileContent", "Loaded", "SourceFile", "assemble", "is_document", "load", "read_file"]
+__all__ = [
+    "FileContent",
+    "Loaded",
+    "Outline",
+    "SourceFile",
+    "assemble",
+    "is_document",
+    "judge",
+    "load",
+    "read_file",
+]
 
 _NO_TIMES: Final[Mapping[str, datetime]] = MappingProxyType({})
 

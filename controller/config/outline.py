@@ -10,7 +10,7 @@ holds the two together.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from yaml.events import (
@@ -23,22 +23,10 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from controller.config.files import SourceFile
+from controller.config.files import Outline, SourceFile, Spot
 from controller.config.scalars import NUMBER_START, WORDS, resolve
 from controller.config.text_guard import decode
 from controller.config.yaml_events import MAX_DEPTH, MAX_DOCUMENTS, TIME_FIELDS, Parser
-
-Spot = tuple[int, int]
-"""Line and column, from 1."""
-
-
-class Outline(NamedTuple):
-    """One document. Plain values only, so that it can go from one process to another."""
-
-    value: dict[str, Any]
-    spot: Spot
-    entries: tuple[Spot, ...]
-    """Where each mapping in a list of the document begins, in order: the checks of a catalog."""
 
 
 class _UnusualError(Exception):

@@ -10,10 +10,9 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from controller.config.contents import FileContent, Found
-from controller.config.files import FileKind, SourceFile
+from controller.config.files import FileKind, Outline, SourceFile, Spot
 from controller.config.finding import Finding
 from controller.config.nodes import Path
-from controller.config.outline import Outline, Spot
 from controller.config.rules import checks as check_rules
 from controller.config.rules import policies as policy_rules
 from controller.config.rules import waivers as waiver_rules

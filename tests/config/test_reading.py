@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.config import outline, parse
-from controller.config.load import SourceFile, read_file
-from controller.config.load import load
+from controller.config.load import SourceFile, load, read_file
 from controller.config.parse import read
 from tests.config.repository import AS_OF, problems_of
 
