@@ -85,7 +85,7 @@ def read(root: Path) -> Ahead:
     files, problems = read_directory(root)
     plain = [outlines_of(file) for file in files]
     return Ahead(
-        [tuple(file) for file in files],
+        [(file.path, file.content) for file in files],
         [astuple(problem) for problem in problems],
         [None if each is None else tuple(map(tuple, each)) for each in plain],
     )

@@ -8,7 +8,7 @@ import yaml
 
 Parser: Any
 try:
-    from yaml.cyaml import CParser as Parser  # type: ignore[attr-defined,no-redef] # the stubs hide it
+    from yaml.cyaml import CParser as Parser  # type: ignore[attr-defined] # the stubs hide it
 except ImportError:  # PyYAML without libyaml: the same events, several times slower
     Parser = yaml.SafeLoader
 
