@@ -11,9 +11,9 @@ from typing import Final
 from controller.errors import ControllerError, StoreError
 from controller.model.operator import SourceLimit
 from controller.model.source import SourceStatus
-from controller.reconcile.contents import Contents
 from controller.reconcile.ending import Ending, failed
 from controller.reconcile.failpoints import reached
+from controller.reconcile.memory import Memory
 from controller.reconcile.operations import resumed
 from controller.reconcile.record import conclude, worth_storing
 from controller.reconcile.steps import STEPS
@@ -61,7 +61,7 @@ class Reconciler:
         self._limit = limit
         self._store = store
         self._clock = clock
-        self._contents = Contents()
+        self._memory = Memory()
 
     def register(self) -> SourceStatus:
         """Make the source known with its settings of now, before the first pass.
@@ -124,7 +124,7 @@ class Reconciler:
         if status.suspended and status.suspend_until and status.suspend_until <= now:
             status = self._resume(status.name)
         return Pass(
-            self.source, self._store, self._clock, self._contents, status, request, self._limit
+            self.source, self._store, self._clock, self._memory, status, request, self._limit
         )
 
     def _resume(self, name: str) -> SourceStatus:
