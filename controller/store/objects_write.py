@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from controller.errors import ConflictError, GitManagedError, GitOnlyError, NotFoundError
 from controller.model.configuration import Place, kind_of
@@ -22,6 +22,9 @@ from controller.store.columns import instant, to_json
 from controller.store.expiry import ExpiryWriting
 from controller.store.interface import Cause
 from controller.store.sources import SourcesWriting
+
+_MANY: Final = 200
+"""From so many objects on, all rows are read rather than one after the other."""
 
 
 class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
@@ -164,6 +167,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             " updated_at = excluded.updated_at, version = object.version + 1, deleted_at = NULL",
             (kind, document.id, manager, _body(document), *place, position, now, now),
         )
+        self._stored.add((kind, document.id))
         return carry
 
     def _position(self, check: Check) -> tuple[int, list[Carry]]:
@@ -190,6 +194,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             " WHERE kind = ? AND id = ?",
             (instant(as_of), instant(as_of), kind, id_),
         )
+        self._stored.add((kind, id_))
 
     def _make_room_for_names(self, plan: Plan, as_of: datetime) -> None:
         """Rename an API-made policy whose name git declares now: nobody can squat on a name."""
@@ -212,11 +217,17 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         provenance: Mapping[str, Commit],
     ) -> None:
         """Follow documents that moved within or between files without changing."""
-        rows = self.db.all(
+        query = (
             "SELECT kind, id, path, line, url, commit_sha FROM object"
-            " WHERE manager = ? AND deleted_at IS NULL",
-            (manager,),
+            " WHERE manager = ? AND deleted_at IS NULL"
         )
+        if len(places) > _MANY:
+            rows = self.db.all(query, (manager,))
+        else:
+            several = (
+                self.db.one(f"{query} AND kind = ? AND id = ?", (manager, *k)) for k in places
+            )
+            rows = [row for row in several if row is not None]
         for kind, id_, path, line, url, sha in rows:
             place = places.get((kind, id_))
             if place is None:
@@ -230,6 +241,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                     " commit_sha = ?, version = version + 1 WHERE kind = ? AND id = ?",
                     (place.path, place.line, link, by, kind, id_),
                 )
+                self._stored.add((kind, id_))
 
     def _save_settings(self, source: str, settings: RepositorySettings) -> None:
         self.db.run(
@@ -416,10 +428,9 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         carry: Sequence[Carry],
     ) -> None:
         self.bump("generation")
-        after = self.in_force().rulebook.at(as_of)
-        after = self.cache.moment(
-            self.in_force().generation, self.in_force().rulebook, after.active
-        )
+        in_force = self.in_force()
+        active = in_force.rulebook.active_waivers(as_of)
+        after = self.cache.moment(in_force.generation, in_force.rulebook, active)
         self.rejudge(before, after, cause, as_of, numbers=numbers, carry=carry)
 
 
