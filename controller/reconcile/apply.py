@@ -112,7 +112,7 @@ def _read_back(writing: Writing, work: Pass) -> int:
     in_force = writing.in_force()
     manager = f"git:{work.name}"
     counts = {
-        kind: sum(each.manager == manager for each in in_force.of_kind(kind).values())
+        kind: [each.manager for each in in_force.of_kind(kind).values()].count(manager)
         for kind in KINDS
     }
     if counts != declared_counts(work.head):

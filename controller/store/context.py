@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -138,4 +138,7 @@ class Context:
 
     def save_judged(self, judged: Judged) -> None:
         self._judged = None
-        self.set_meta("judged", asdict(replace(judged, active=tuple(sorted(judged.active)))))
+        # Not ``asdict``, which copies each of thousands of names.
+        body = {each.name: getattr(judged, each.name) for each in fields(judged)}
+        body |= {"active": sorted(judged.active), "carry": [asdict(each) for each in judged.carry]}
+        self.set_meta("judged", body)

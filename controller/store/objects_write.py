@@ -203,7 +203,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         }
         for id_, managed in self.in_force().policies.items():
             document = managed.document
-            if managed.managed_by == "api" and wanted.get(document.name, id_) != id_:
+            if wanted.get(document.name, id_) != id_ and managed.managed_by == "api":
                 renamed = document.model_copy(update={"name": f"{document.name[:193]} (API)"})
                 self._store(renamed, managed.manager, None, as_of)
                 detail = {"before": document.name, "after": renamed.name}
