@@ -34,6 +34,7 @@ Current = Mapping[tuple[Kind, str], Managed[Any]]
 Keys = Collection[tuple[Kind, str]]
 
 _ABSENT: Final = Place("", 0, 0)
+_RANK: Final = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
 class Everything(Mapping[tuple[Kind, str], Managed[Any]]):
@@ -302,4 +303,4 @@ def _likeness(document: AnyDocument) -> tuple[object, ...]:
 
 
 def _order(operation: Operation) -> tuple[int, str]:
-    return KINDS.index(operation.kind), operation.id
+    return _RANK[operation.kind], operation.id

@@ -104,7 +104,9 @@ class Rulebook:
         self.settings = settings
         self.ended = ended
         same = before is not None and before.checks is checks and before.positions is positions
-        self.selected: _Selected = _Selected(policies, checks, settings, before.selected if before else None)
+        self.selected: _Selected = _Selected(
+            policies, checks, settings, before.selected if before else None
+        )
         self.fits: dict[Platform, int] = (
             before.fits
             if before is not None and same

@@ -173,6 +173,9 @@ def standing_of(columns: tuple[Any, ...]) -> Standing:
     )
 
 
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
+
 def to_json(value: object) -> str:
     """Canonical JSON: sorted keys, no blanks."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)
