@@ -90,7 +90,8 @@ def _document(next_event: Callable[[], Any]) -> Outline:  # noqa: C901, PLR0912 
             else:
                 key = value
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
-            _undecorated(event)
+            if event.anchor is not None or event.tag is not None:
+                raise _UnusualError
             new: Any = {} if kind is MappingStartEvent else []
             if into.__class__ is list:
                 if len(around) == 1 and kind is MappingStartEvent:

@@ -268,6 +268,9 @@ def _deletion(kind: Kind, managed: Managed[Any], as_of: datetime) -> Operation:
 
 def _with_hints(operations: list[Operation], current: Current) -> Iterator[Operation]:
     """Point at deletions that look like a renamed file whose id was its stem."""
+    if not any(each.op == "delete" for each in operations):
+        yield from operations
+        return
     added = {
         (each.kind, _likeness(each.document)): each
         for each in operations

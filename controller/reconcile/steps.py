@@ -173,6 +173,8 @@ STEPS: Final[tuple[Step, ...]] = (
     guard,
     apply,
 )
+GROWING: Final[tuple[Step, ...]] = (load, make_plan, apply)
+"""Steps that make many objects, nearly all of which stay; none of them waits for anybody long."""
 
 
 def _rewrite(work: Pass) -> guards.Rewrite | None:

@@ -72,12 +72,11 @@ class Objects:
         return Snapshot(revision_name(ref, sha), sha, commit, tuple(listed.files.values()), step)
 
     def read(self, files: Sequence[TreeFile]) -> dict[str, bytes]:
-        """Contents by blob id, all through one process, after their sizes were looked up in another."""
+        """Contents by blob id, all through one process, and of the sizes that they were listed with."""
         ahead = self._ahead
-        paths = {file.blob: file.path for file in files if file.blob not in ahead}
-        sizes = self._sizes(paths)
-        for blob, size in sizes.items():
-            listing.check_size(paths[blob], size, self._limits)
+        for file in files:
+            listing.check_size(file.path, file.size, self._limits)
+        sizes = {file.blob: file.size for file in files if file.blob not in ahead}
         total = sum(sizes.values())
         if total > self._limits.total_bytes:
             raise TreeRefusedError(
