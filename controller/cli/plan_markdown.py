@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-from controller.cli.markdown import Section, code, fit
+from controller.cli.comment_parts import LIMITS, Section, parts
+from controller.cli.markdown import code
 from controller.cli.plan_gate import weakening
 
-MARKER: Final = "<!-- gitward:plan -->"
-"""By its first line a workflow finds its own comment again, and edits it."""
-LIMIT: Final = 65_000
-"""Characters; GitHub takes 65,536, GitLab and Gitea more."""
 Body = dict[str, Any]
 
 
-def plan_markdown(body: Body, limit: int = LIMIT) -> str:
-    """The whole comment, never longer than ``limit``."""
+def plan_markdown(body: Body, limit: int = LIMITS["github"]) -> list[str]:
+    """The comment in parts of at most ``limit`` characters, as few as that takes."""
     sections = [
         Section("Exceptions under review", (), list(_exceptions(body)), open=True),
         Section("Changes", (), list(_operations(body))),
@@ -26,13 +23,13 @@ def plan_markdown(body: Body, limit: int = LIMIT) -> str:
     footer = (
         f"<sub>{code(body['base'])} to {code(body['head'])}, digest {code(body['digest'])}</sub>"
     )
-    return fit(_summary(body), [each for each in sections if each.rows], footer, limit)
+    return parts(_summary(body), sections, footer, limit)
 
 
 def _summary(body: Body) -> str:
     counts = [f"{number} to {op}" for op, number in body["counts"].items() if number]
     counts += ["settings"] if body["settings"] else []
-    lines = [MARKER, f"## Gitward: {', '.join(counts) or 'no changes'}", ""]
+    lines = [f"## Gitward: {', '.join(counts) or 'no changes'}", ""]
     impact = body["impact"]
     if impact is None:
         lines.append("Without the fleet's data: what this does to scores is not shown.")
