@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -20,19 +20,19 @@ from controller.model.plan import Plan
 from controller.model.problem import Problem
 from controller.model.terms import Kind
 from controller.reconcile.contents import Contents
+from controller.reconcile.effects import Judged
+from controller.reconcile.gauges import Weakening
 from controller.reconcile.guards import prune_blocked
 from controller.reconcile.impact import Impact, measure
 from controller.reconcile.impact_body import impact_body, operation_fleet
 from controller.reconcile.plan import foreign, owned, plan
 from controller.reconcile.projection import Projection, in_force_now, project
-from controller.reconcile.review import plan_body
+from controller.reconcile.review import judge_all, plan_body
 from controller.source.interface import Snapshot, Source
 from controller.store.interface import Reading, Store
 
 MOVERS: Final = 100
 MAX_FILES: Final = 5_000
-MAX_REVIEWED: Final = 50
-"""How many exceptions of one change are laid over the fleet one by one."""
 _REVISION: Final = re.compile(r"(?:[^\x00-\x1f]{1,255}@sha1:)?([0-9a-f]{40})")
 _WORKTREE: Final = re.compile(r"worktree@[0-9a-f]{1,128}")
 _PATIENCE_SECONDS: Final = 20.0
@@ -113,7 +113,8 @@ class Previewer:
         made = plan(before.objects, head, source=name, as_of=as_of, settings=settings)
         after = project(reading, before, made, head.settings, source=name, as_of=as_of)
         counts = owned(before.objects, source=name)
-        impact = _measured(reading, before, after, made, as_of, request.movers)
+        effects = judge_all(made, base, head, before.objects)
+        impact = _measured(reading, before, after, made, effects, as_of, request.movers)
         body = plan_body(
             made,
             base,
@@ -121,10 +122,14 @@ class Previewer:
             base_revision=base_name,
             head_revision=snapshot.revision + (" + files" if request.files else ""),
             held="PruneBlocked" if prune_blocked(made, counts, settings.prune) else None,
+            effects=effects,
             impact=impact_body(impact),
         )
         for operation, told in zip(made.operations, body["operations"], strict=True):
             told["fleet"] = operation_fleet(operation, impact)
+            for each in told["weakens"]:
+                key = Weakening(operation.kind, operation.id, each["by"])
+                each["fleet"] = impact.weakenings.get(key)
         return body
 
     def _files(self, name: str, revision: str) -> tuple[Snapshot, list[FileContent]]:
@@ -195,12 +200,12 @@ def _measured(
     before: Projection,
     after: Projection,
     made: Plan,
+    effects: Sequence[Judged],
     as_of: datetime,
     movers: int | None,
 ) -> Impact:
     def ids(kind: Kind, *ops: str) -> frozenset[str]:
-        found = [op.id for op in made.operations if op.kind == kind and op.op in ops]
-        return frozenset(found[:MAX_REVIEWED] if kind == "exception" else found)
+        return frozenset(op.id for op in made.operations if op.kind == kind and op.op in ops)
 
     return measure(
         reading,
@@ -210,5 +215,10 @@ def _measured(
         movers=movers,
         changed_checks=ids("check", "change", "adopt", "delete"),
         reviewed=ids("exception", "add", "change", "adopt"),
-        ended=ids("exception", "delete"),
+        ended=ids("exception", "delete", "change", "adopt"),
+        weakenings=[
+            Weakening(operation.kind, operation.id, by)
+            for operation, told in zip(made.operations, effects, strict=True)
+            for by in told.weakens
+        ],
     )
