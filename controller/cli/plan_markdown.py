@@ -9,6 +9,7 @@ from typing import Any
 from controller.cli.comment_parts import LIMITS, Section, parts
 from controller.cli.markdown import code
 from controller.cli.plan_gate import weakening
+from controller.cli.weakening_text import left_out_lines, weakening_lines
 
 Body = dict[str, Any]
 
@@ -82,6 +83,7 @@ def _headline(impact: Body) -> list[str]:
             f"Complete for {100 * impact['complete_share']:.2f} % of the machines; a new report is "
             f"needed for {checks}{' and more' if len(impact['needs_report']) > 10 else ''}.  "
         )
+    lines += [f"{line[0].upper()}{line[1:]}.  " for line in left_out_lines(impact)]
     return lines
 
 
@@ -129,6 +131,7 @@ def _operations(body: Body) -> Iterator[str]:
         lines = [f"- {op['op']} {code(op['kind'] + '/' + op['id'])} at {code(place)}{tail}"]
         if op["op"] != "add":
             lines += [f"  - {_field(change)}" for change in op["fields"]]
+        lines += [f"  - **weakens:** {each}" for each in weakening_lines(op)]
         if op["hint"]:
             lines.append(f"  - hint: {code(op['hint'])}")
         yield "\n".join(lines)

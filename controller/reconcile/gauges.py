@@ -138,7 +138,7 @@ class _CheckGauges:
             self.left_out += 1
 
     def bind(self, old: Profile, new: Profile) -> Iterator[Meter]:
-        kept = self._translation.back(new.overall.selected)
+        kept = self._translation.back(new.overall.counted | new.overall.exempted)
         if lost := self._gone_bits & old.overall.counted & ~kept:
             yield self._lost(lost)
         for id_ in self._eased:

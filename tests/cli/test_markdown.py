@@ -70,6 +70,7 @@ def body(operations: int) -> dict[str, Any]:
         "previous_path": None,
         "fields": [{"field": "reason", "from": "a", "to": "@admin <b>now</b>"}],
         "effect": "weakens",
+        "weakens": [{"by": "end", "fleet": None}],
         "protected": False,
         "expired": False,
         "hint": "",
