@@ -152,21 +152,22 @@ def _exceptions(
     repository: LocalRepository, body: dict[str, Any], base: Side, head: Side, as_of: datetime
 ) -> list[dict[str, Any]]:
     """What git knows of each exception that is added or changed."""
-    from controller.cli.revisions import past_of
-    from controller.reconcile.lineage import lineage, lineage_body
+    from controller.cli.revisions import pasts_of
+    from controller.reconcile.lineage import by_risk, lineage, lineage_body
 
-    found: list[dict[str, Any]] = []
-    for operation in body["operations"]:
-        declared = head.configuration.waivers.get(operation["id"])
-        if operation["kind"] != "exception" or operation["op"] == "delete" or declared is None:
-            continue
-        if len(found) == _MOST_PROBLEMS:
-            _say(f"the past of the first {_MOST_PROBLEMS} exceptions is shown")
-            break
-        past = past_of(repository, head, declared, operation["previous_path"])
-        told = lineage(declared.document, past, base.configuration, as_of=as_of)
-        found.append(lineage_body(declared.id, told))
-    return found
+    accepted = by_risk(base.configuration)
+    waivers = head.configuration.waivers
+    asked = {
+        each["id"]: [
+            path for path in (waivers[each["id"]].place.path, each["previous_path"]) if path
+        ]
+        for each in body["operations"]
+        if each["kind"] == "exception" and each["op"] != "delete" and each["id"] in waivers
+    }
+    return [
+        lineage_body(id_, lineage(waivers[id_].document, past, accepted, as_of=as_of))
+        for id_, past in pasts_of(repository, head, asked).items()
+    ]
 
 
 def _refuse(revision: str, errors: list[Problem], so: str) -> None:
