@@ -6,6 +6,7 @@ treatment as answers.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection
 from typing import Final, Protocol
@@ -23,6 +24,8 @@ from controller.errors import ControllerError
 from controller.intake.hearing import Hearing
 from controller.store.interface import Principal
 
+LARGE_BODIES: Final = 2
+"""How many requests beyond the usual size are held at once."""
 SERVICE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 _UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
 """Probes come often and from one address."""
@@ -50,6 +53,7 @@ class Gate:
         self.known = KnownTokens()
         self.metrics = Metrics(services)
         self.hearing = Hearing()
+        self.room_for_large = asyncio.Semaphore(LARGE_BODIES)
 
 
 class Charge:

@@ -12,7 +12,6 @@ from controller.model.configuration import Configuration
 from controller.model.documents import Waiver
 from controller.model.source import Commit
 
-
 Accepted = Mapping[tuple[object, ...], Sequence[Waiver]]
 """Of ``by_risk``."""
 

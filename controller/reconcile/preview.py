@@ -32,7 +32,10 @@ from controller.source.interface import Snapshot, Source
 from controller.store.interface import Reading, Store
 
 MOVERS: Final = 100
-MAX_FILES: Final = 5_000
+MAX_FILES: Final = 20_000
+"""As many as a source may have."""
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""Of a request: all changed documents together."""
 _REVISION: Final = re.compile(r"(?:[^\x00-\x1f]{1,255}@sha1:)?([0-9a-f]{40})")
 _WORKTREE: Final = re.compile(r"worktree@[0-9a-f]{1,128}")
 _PATIENCE_SECONDS: Final = 20.0
