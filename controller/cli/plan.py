@@ -64,7 +64,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     option(
         parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities for --server"
     )
-    option(parser, "--source", metavar="NAME", help="its name at a controller that has several")
+    option(
+        parser,
+        "--source",
+        metavar="NAME",
+        help="the repository's name at a controller that has several",
+    )
     option(parser, "--movers", type=_count, default=100, metavar="N", help="machines to name")
     option(parser, "--all", action="store_true", help="name every machine that changes")
     option(

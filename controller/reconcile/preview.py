@@ -14,8 +14,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.config.builtin import builtin_checks_if_wanted
+from controller.config.limits import outside
 from controller.config.load import FileContent, Loaded, SourceFile, assemble, is_document, read_file
 from controller.errors import NotFoundError, OverloadedError, RejectedError, TryLaterError
+from controller.model.operator import SourceLimit
 from controller.model.plan import Plan
 from controller.model.problem import Problem
 from controller.model.terms import Kind
@@ -36,6 +38,7 @@ MAX_FILES: Final = 20_000
 """As many as a source may have."""
 MAX_BYTES: Final = 16 * 1024 * 1024
 """Of a request: all changed documents together."""
+NO_LIMIT: Final = SourceLimit()
 _REVISION: Final = re.compile(r"(?:[^\x00-\x1f]{1,255}@sha1:)?([0-9a-f]{40})")
 _WORKTREE: Final = re.compile(r"worktree@[0-9a-f]{1,128}")
 _PATIENCE_SECONDS: Final = 20.0
@@ -55,16 +58,30 @@ class PlanRequest:
     movers: int | None = MOVERS
     """How many machines to name; none names all that change."""
     source: str | None = None
-    """Whose documents these are; none means the only source, or the first."""
+    """Whose documents these are; none means the only source."""
 
 
 class Previewer:
     """Plans against the objects in force of a source. Safe to use from several threads."""
 
-    def __init__(self, source: Source, store: Store, *others: Source) -> None:
+    def __init__(
+        self,
+        source: Source,
+        store: Store,
+        *others: Source,
+        limits: Mapping[str, SourceLimit] | None = None,
+    ) -> None:
+        """Keep what is needed.
+
+        Args:
+            source: Whose documents are planned.
+            store: Knows what is in force.
+            others: Further sources.
+            limits: By source, what it may declare, where that is not everything.
+        """
         self._sources = {each.name: each for each in (source, *others)}
-        self._first = source.name
         self._store = store
+        self._limits = limits or {}
         self._contents = {name: Contents() for name in self._sources}
         self._turn = threading.Lock()
 
@@ -89,10 +106,7 @@ class Previewer:
             self._turn.release()
 
     def _preview(self, reading: Reading, request: PlanRequest, as_of: datetime) -> dict[str, Any]:
-        name = request.source or self._first
-        if name not in self._sources:
-            known = ", ".join(sorted(self._sources))
-            raise NotFoundError(f"no source {name!r}; there are: {known}")
+        name = self._name(request.source)
         status = reading.source(name)
         applied = status.last_applied_revision if status else None
         if status is None or applied is None:
@@ -111,7 +125,13 @@ class Previewer:
         snapshot, contents = self._files(name, over)
         loaded = self._judged(laid_over(contents, request.files), reading, as_of)
         head = loaded.configuration
-        refuse_problems([*loaded.problems, *foreign(before.objects, head, source=name)])
+        refuse_problems(
+            [
+                *loaded.problems,
+                *outside(head, self._limits.get(name, NO_LIMIT), name),
+                *foreign(before.objects, head, source=name),
+            ]
+        )
         settings = base.settings  # the source's own; the rulebook's are those of all sources
         made = plan(before.objects, head, source=name, as_of=as_of, settings=settings)
         after = project(reading, before, made, head.settings, source=name, as_of=as_of)
@@ -134,6 +154,15 @@ class Previewer:
                 key = Weakening(operation.kind, operation.id, each["by"])
                 each["fleet"] = impact.weakenings.get(key)
         return body
+
+    def _name(self, wanted: str | None) -> str:
+        known = ", ".join(sorted(self._sources))
+        if wanted is not None and wanted not in self._sources:
+            raise NotFoundError(f"no source {wanted!r}; there are: {known}")
+        if wanted is None and len(self._sources) > 1:
+            message = f"there are several sources; name the one whose documents these are: {known}"
+            raise RejectedError(message, (("source", message),))
+        return wanted or known
 
     def _files(self, name: str, revision: str) -> tuple[Snapshot, list[FileContent]]:
         sha = revision.rpartition(":")[2] if "@sha1:" in revision else revision.rpartition("@")[2]

@@ -126,7 +126,7 @@ def propose(call: Manager, body: ProposalInput) -> Proposed:
     proposals = call.services.proposals
     if proposals is None:
         raise NotFoundError("this controller reconciles no remote repository to push a branch to")
-    return proposals.propose(body.patch, body.title, call.actor, call.as_of)
+    return proposals.propose(body.patch, body.title, call.actor, call.as_of, body.source)
 
 
 @router.post("/reconcile", status_code=202)
