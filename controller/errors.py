@@ -108,6 +108,12 @@ class StoreInUseError(StoreError):
     reason = "StoreInUse"
 
 
+class LeaseLostError(StoreError):
+    """Raised by every write once another controller has taken the store over; it never succeeds again."""
+
+    reason = "LeaseLost"
+
+
 class BackupError(StoreError):
     """Raised when a backup cannot be written, or a file is not a whole backup."""
 
