@@ -156,6 +156,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     from controller.dashboard.app import create_dashboard
     from controller.dashboard.services import Services as DashboardServices
     from controller.intake.intake import Intake
+    from controller.reconcile.health import HealthWatch
     from controller.schedule.clock import SteadyClock
     from controller.schedule.loop import Timekeeper
     from controller.wiring import Sources, Telling
@@ -202,11 +203,15 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
 
+    health = HealthWatch(store, clock)
+    watching = threading.Thread(target=health.run, args=(stopping,), name="health", daemon=True)
+
     def start() -> None:
         telling.subscribe()
         running.register()
         intake.start()
         ticking.start()
+        watching.start()
         running.start()
         telling.start()
 
@@ -214,8 +219,9 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         stopping.set()
         running.stop()
         intake.stop()
-        if ticking.is_alive():
-            ticking.join(10)
+        for thread in (ticking, watching):
+            if thread.is_alive():
+                thread.join(10)
         telling.stop()
         running.close()
         store.close()

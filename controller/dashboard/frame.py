@@ -54,6 +54,8 @@ class Source:
     late: bool
     held: HeldPlan | None
     url: str
+    unhealthy: str
+    """Why what is in force does not do its work; empty while it does, or is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
     reason = wrong.reason if wrong else ""
     message = wrong.message if wrong else ""
     checked = status.last_checked_at
+    health = status.condition("Healthy")
     return Source(
         name=status.name,
         state=state,
@@ -133,6 +136,7 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
         late=checked is not None and as_of - checked > _LATE,
         held=status.held_plan,
         url=status.url,
+        unhealthy=health.message if health and health.status == "False" else "",
     )
 
 

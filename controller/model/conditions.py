@@ -28,6 +28,14 @@ STALLED_REASONS: Final[dict[str, str]] = {
 VERIFIED_REASONS: Final[dict[str, str]] = {
     "Verified": "Every commit that had to be signed is signed by a key the operator named.",
 }
+HEALTHY_REASONS: Final[dict[str, str]] = {
+    "Evaluated": "Machines report under the revision in force, and each check runs somewhere.",
+    "NoMachines": "No machine is enrolled that could show it.",
+    "Rescoring": "Scores are being brought to the revision in force.",
+    "AwaitingReports": "No machine has reported under the revision in force yet.",
+    "ChecksErroring": "A selected check ends in an error on every machine that answered it.",
+    "MachinesSilent": "More than half of the machines are overdue with their reports.",
+}
 TRANSIENT_REASONS: Final[dict[str, str]] = {
     "FetchFailed": "The remote could not be reached or sent something unusable; retried with backoff.",
     "AuthenticationFailed": "The remote refused the credentials; retried with backoff.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from controller.api.refusals import WRITE_REFUSED
 from controller.errors import ControllerError
 from controller.model.conditions import (
+    HEALTHY_REASONS,
     READY_REASONS,
     STALLED_REASONS,
     SUSPENDED_REASON,
@@ -39,6 +40,7 @@ def test_every_reason_is_documented_once() -> None:
         if each.__module__ == "controller.errors"
     }
     conditions = {*READY_REASONS, *STALLED_REASONS, *TRANSIENT_REASONS, *VERIFIED_REASONS}
+    conditions |= HEALTHY_REASONS.keys()
     events = {SUSPENDED_REASON, ADOPTED, WRITE_REFUSED, *TOLD_REASONS}
     assert sorted(documented()) == sorted(errors | conditions | events)
 
@@ -47,5 +49,7 @@ def test_stalling_and_transient_reasons_stand_beside_the_right_condition() -> No
     text = PAGE.read_text()
     for reason in STALLED_REASONS:
         assert f"| `{reason}` | Stalled |" in text
+    for reason in HEALTHY_REASONS:
+        assert f"| `{reason}` | Healthy |" in text
     for reason in TRANSIENT_REASONS:
         assert f"| `{reason}` | |" in text
