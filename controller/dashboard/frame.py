@@ -19,6 +19,7 @@ _HEADLINES: Final = {
     "PruneBlocked": "A plan waits for a person",
     "NonFastForward": "The branch was rewritten",
     "AccessDenied": "The repository refuses access",
+    "SourceRemoved": "A source is no longer configured",
     "FetchFailed": "The repository cannot be reached",
     "AuthenticationFailed": "The repository refuses the credentials",
     "StoreUnavailable": "The store cannot be used",
@@ -28,6 +29,7 @@ _WHAT_TO_DO: Final = {
     "PruneBlocked": "Look at what it deletes, then confirm it, or merge another commit.",
     "NonFastForward": "Confirm that the rewrite was meant, or go back by a revert commit.",
     "AccessDenied": "Correct the address or the credentials; then restart or ask for a pass.",
+    "SourceRemoved": "Put it back, let another source declare its objects, or confirm their deletion.",
     "VerificationFailed": "Merge a commit that is signed with an accepted key.",
 }
 _MOST_COUNTED: Final = 2_000

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from controller.errors import ControllerError
+from controller.errors import ControllerError, LeaseLostError
 from controller.model.conditions import ConditionStatus
 from controller.model.source import SourceStatus
 from controller.reconcile.summarize import Told, with_conditions
@@ -113,6 +113,8 @@ class HealthWatch:
         while not stop.wait(LOOK_SECONDS):
             try:
                 self.step()
+            except LeaseLostError:
+                return
             except ControllerError as error:
                 _log.warning("could not look at the health of sources: %s", error)
             except Exception:  # noqa: BLE001 - the thread's edge: it must live

@@ -108,7 +108,9 @@ class Previewer:
         snapshot, contents = self._files(name, over)
         loaded = self._judged(laid_over(contents, request.files), reading, as_of)
         head = loaded.configuration
-        refuse_problems([*loaded.problems, *foreign(before.objects, head, source=name)])
+        removed = frozenset(each.name for each in reading.sources() if each.removed)
+        others = foreign(before.objects, head, source=name, removed=removed)
+        refuse_problems([*loaded.problems, *others])
         settings = base.settings  # the source's own; the rulebook's are those of all sources
         made = plan(before.objects, head, source=name, as_of=as_of, settings=settings)
         after = project(reading, before, made, head.settings, source=name, as_of=as_of)

@@ -9,6 +9,7 @@ from pathlib import Path
 from controller.api.refusals import WRITE_REFUSED
 from controller.errors import ControllerError
 from controller.model.conditions import (
+    FORGOTTEN_REASON,
     HEALTHY_REASONS,
     READY_REASONS,
     STALLED_REASONS,
@@ -41,7 +42,7 @@ def test_every_reason_is_documented_once() -> None:
     }
     conditions = {*READY_REASONS, *STALLED_REASONS, *TRANSIENT_REASONS, *VERIFIED_REASONS}
     conditions |= HEALTHY_REASONS.keys()
-    events = {SUSPENDED_REASON, ADOPTED, WRITE_REFUSED, *TOLD_REASONS}
+    events = {SUSPENDED_REASON, FORGOTTEN_REASON, ADOPTED, WRITE_REFUSED, *TOLD_REASONS}
     assert sorted(documented()) == sorted(errors | conditions | events)
 
 
