@@ -178,6 +178,22 @@ class MalformedError(RejectedError):
     reason = "Malformed"
 
 
+class MachineNamedError(RejectedError):
+    """Raised when a report says whose it is: that is known from the credential alone.
+
+    Attributes:
+        named: the machine it names, as it came.
+    """
+
+    reason = "MachineNamed"
+
+    def __init__(
+        self, message: str, problems: tuple[tuple[str, str], ...] = (), *, named: str
+    ) -> None:
+        super().__init__(message, problems)
+        self.named = named
+
+
 class PreconditionError(ControllerError):
     """Raised when the caller's ``If-Match`` names an older version than the stored one."""
 

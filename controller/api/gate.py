@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.api.errors import RequestError, error_response, internal_error, respond
+from controller.api.foreign import ForeignNames
 from controller.api.metrics import Metrics
 from controller.api.rate_limit import Allowance, RateLimiter, address_key
 from controller.api.services import Services
@@ -50,6 +51,7 @@ class Gate:
         self.known = KnownTokens()
         self.metrics = Metrics(services)
         self.hearing = Hearing()
+        self.foreign = ForeignNames(services, self.metrics)
 
 
 class Charge:

@@ -50,6 +50,12 @@ class Metrics:
             ["kind", "reason"],
             registry=self.registry,
         )
+        self.foreign_machines = Counter(
+            "gitward_foreign_machine",
+            "Requests by a machine's token that named another machine; they were refused.",
+            ["where"],
+            registry=self.registry,
+        )
         self.registry.register(_StoreCollector(services))
 
     def count_request(self, method: str, route: str, status: int) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from controller.api.foreign import FOREIGN_MACHINE
 from controller.api.refusals import WRITE_REFUSED
 from controller.errors import ControllerError
 from controller.model.conditions import (
@@ -42,7 +43,14 @@ def test_every_reason_is_documented_once() -> None:
     }
     conditions = {*READY_REASONS, *STALLED_REASONS, *TRANSIENT_REASONS, *VERIFIED_REASONS}
     conditions |= HEALTHY_REASONS.keys()
-    events = {SUSPENDED_REASON, FORGOTTEN_REASON, ADOPTED, WRITE_REFUSED, *TOLD_REASONS}
+    events = {
+        SUSPENDED_REASON,
+        FORGOTTEN_REASON,
+        ADOPTED,
+        WRITE_REFUSED,
+        FOREIGN_MACHINE,
+        *TOLD_REASONS,
+    }
     assert sorted(documented()) == sorted(errors | conditions | events)
 
 
