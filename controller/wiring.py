@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import random
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from controller.model.notice import Subscription
 from controller.model.operator import DeclaredSource, Target
 from controller.notify.courier import Courier, refuse_plain_http
 from controller.notify.lookout import Lookout
+from controller.reconcile.leftovers import Leftovers
 from controller.reconcile.loop import Loop
 from controller.reconcile.preview import Previewer
 from controller.reconcile.proposals import Proposer
@@ -66,6 +68,12 @@ class Sources:
         self._limits = {each.name: each.limit for each in settings.sources}
         self._reconcilers: dict[str, Reconciler] = {}
         self._loops: dict[str, Loop] = {}
+        self._data = settings.data
+        self._leftovers = Leftovers(store, (), clock, forget=self._forget)
+        self._stopping = threading.Event()
+        self._looking_after = threading.Thread(
+            target=self._leftovers.run, args=(self._stopping,), name="leftovers", daemon=True
+        )
         for declared in settings.sources:
             name = declared.name
             self._reconcilers[name] = Reconciler(
@@ -90,18 +98,23 @@ class Sources:
         return {name: source.url for name, source in self._sources.items()}
 
     def register(self) -> None:
-        """Make all sources known; say which are known and no longer configured."""
+        """Make all sources known, and see to those that are known and no longer configured."""
         for reconciler in self._reconcilers.values():
             reconciler.register()
         with self._store.read() as reading:
-            gone = [each.name for each in reading.sources() if each.name not in self._sources]
-        for name in gone:
+            gone = {each.name for each in reading.sources()} - self._sources.keys()
+        for name in sorted(gone):
             _log.warning(
-                "source %s is no longer configured; what it declared stays in force as it is", name
+                "source %s is no longer configured; what it declared stays in force until somebody "
+                "decides: gitward status",
+                name,
             )
+        self._leftovers.names = gone
+        self._leftovers.step()
 
     def start(self) -> None:
         """Begin every loop, with a pass at once."""
+        self._looking_after.start()
         for loop in self._loops.values():
             loop.start()
 
@@ -146,10 +159,17 @@ class Sources:
 
     def stop(self) -> None:
         """End every loop; all are told before any is waited for."""
+        self._stopping.set()
         for loop in self._loops.values():
             loop.stop(0)
         for loop in self._loops.values():
             loop.stop(_STOP_SECONDS / len(self._loops))
+        if self._looking_after.ident is not None:
+            self._looking_after.join(_STOP_SECONDS)
+
+    def _forget(self, name: str) -> None:
+        """Remove the mirror of a source of which nothing is left."""
+        shutil.rmtree(self._data / "mirrors" / name, ignore_errors=True)
 
     def close(self) -> None:
         """End every git process and give the mirrors back."""

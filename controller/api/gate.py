@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.api.errors import RequestError, error_response, internal_error, respond
+from controller.api.foreign import ForeignNames
 from controller.api.metrics import Metrics
 from controller.api.rate_limit import Allowance, RateLimiter, address_key
 from controller.api.services import Services
@@ -54,6 +55,7 @@ class Gate:
         self.metrics = Metrics(services)
         self.hearing = Hearing()
         self.room_for_large = asyncio.Semaphore(LARGE_BODIES)
+        self.foreign = ForeignNames(services, self.metrics)
 
 
 class Charge:

@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from controller.api.errors import RequestError
 from controller.api.gate import SAFE_HEADERS, Gate
 from controller.api.report_route import LARGE, PATH, repeatable, result_of, shown, word_of
-from controller.errors import ControllerError, UnauthenticatedError
+from controller.errors import ControllerError, MachineNamedError, UnauthenticatedError
 from controller.store.interface import Receipt, Submission
 
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8"})
@@ -53,6 +53,8 @@ class QuickReports:
             receipt = await self._take(known.machine_uuid, token_hash, receive)
         except (ControllerError, RequestError) as error:
             self._gate.metrics.reports.labels(word_of(error)).inc()
+            if isinstance(error, MachineNamedError):
+                await self._gate.foreign.note(known.machine_uuid, error.named, "body")
             if isinstance(error, UnauthenticatedError):
                 self._gate.known.forget(token_hash)
             raise

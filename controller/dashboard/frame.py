@@ -19,6 +19,7 @@ _HEADLINES: Final = {
     "PruneBlocked": "A plan waits for a person",
     "NonFastForward": "The branch was rewritten",
     "AccessDenied": "The repository refuses access",
+    "SourceRemoved": "A source is no longer configured",
     "FetchFailed": "The repository cannot be reached",
     "AuthenticationFailed": "The repository refuses the credentials",
     "StoreUnavailable": "The store cannot be used",
@@ -28,6 +29,7 @@ _WHAT_TO_DO: Final = {
     "PruneBlocked": "Look at what it deletes, then confirm it, or merge another commit.",
     "NonFastForward": "Confirm that the rewrite was meant, or go back by a revert commit.",
     "AccessDenied": "Correct the address or the credentials; then restart or ask for a pass.",
+    "SourceRemoved": "Put it back, let another source declare its objects, or confirm their deletion.",
     "VerificationFailed": "Merge a commit that is signed with an accepted key.",
 }
 _MOST_COUNTED: Final = 2_000
@@ -54,6 +56,8 @@ class Source:
     late: bool
     held: HeldPlan | None
     url: str
+    unhealthy: str
+    """Why what is in force does not do its work; empty while it does, or is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
     reason = wrong.reason if wrong else ""
     message = wrong.message if wrong else ""
     checked = status.last_checked_at
+    health = status.condition("Healthy")
     return Source(
         name=status.name,
         state=state,
@@ -133,6 +138,7 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
         late=checked is not None and as_of - checked > _LATE,
         held=status.held_plan,
         url=status.url,
+        unhealthy=health.message if health and health.status == "False" else "",
     )
 
 

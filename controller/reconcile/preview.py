@@ -125,11 +125,12 @@ class Previewer:
         snapshot, contents = self._files(name, over)
         loaded = self._judged(laid_over(contents, request.files), reading, as_of)
         head = loaded.configuration
+        removed = frozenset(each.name for each in reading.sources() if each.removed)
         refuse_problems(
             [
                 *loaded.problems,
                 *outside(head, self._limits.get(name, NO_LIMIT), name),
-                *foreign(before.objects, head, source=name),
+                *foreign(before.objects, head, source=name, removed=removed),
             ]
         )
         settings = base.settings  # the source's own; the rulebook's are those of all sources

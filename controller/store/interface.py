@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
+from controller.errors import LeaseLostError
 from controller.model.configuration import Configuration, Place
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
 from controller.model.integrity import AuditHead, Finding
@@ -747,7 +748,30 @@ class Store(Protocol):
 
     def read(self) -> AbstractContextManager[Reading]: ...
     def write(self) -> AbstractContextManager[Writing]:
-        """Begin a transaction. Raises StoreUnavailableError when the store is locked or full."""
+        """Begin a transaction.
+
+        Raises:
+            StoreUnavailableError: The store is locked or full.
+            LeaseLostError: Another controller has taken the store over.
+        """
+        ...
+
+    def take_over(self, holder: str, as_of: datetime) -> None:
+        """Make this the one controller that writes; whoever did before can no longer.
+
+        Args:
+            holder: Who takes it, for people.
+            as_of: Now.
+        """
+        ...
+
+    def check_lease(self) -> None:
+        """Raise LeaseLostError when another controller has taken the store over."""
+        ...
+
+    @property
+    def lost(self) -> LeaseLostError | None:
+        """What a write or ``check_lease`` has raised, once the store was taken over."""
         ...
 
     def integrity(self) -> list[str]:

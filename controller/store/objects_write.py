@@ -119,7 +119,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         stored = row[0] if row else None
         fits = {
             "add": stored is None,
-            "adopt": stored is not None and not stored.startswith("git:"),
+            "adopt": stored is not None and self._may_be_taken_over(stored),
             "change": stored == manager,
             "move": stored == manager,
             "delete": stored == manager,
@@ -128,6 +128,14 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             raise ConflictError(
                 f"{operation.kind} {operation.id!r} changed while the plan was made; it is planned again"
             )
+
+    def _may_be_taken_over(self, manager: str) -> bool:
+        """What git does not manage, or did by a source that the operator has removed."""
+        kind, _, name = manager.partition(":")
+        if kind != "git":
+            return True
+        source = self.source(name)
+        return source is not None and source.removed
 
     def _keep_adopted(self, operation: Operation, revision: str, as_of: datetime) -> None:
         row = self.db.one(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel
 
-from controller.api.access import Admin, Call, Manager, Viewer
+from controller.api.access import Admin, Manager, Viewer
 from controller.api.inputs import Confirmation, PlanInput, ProposalInput, SourceChoice, Suspension
 from controller.api.listing import Listing, PageOf, envelope
 from controller.api.route import MOST_BYTES, Route
@@ -132,7 +132,7 @@ def propose(call: Manager, body: ProposalInput) -> Proposed:
 @router.post("/reconcile", status_code=202)
 def reconcile(call: Admin, body: Annotated[SourceChoice | None, Body()] = None) -> Requested:
     """Ask for a pass now. It goes past no guard."""
-    name = _named(call, body.source if body else None)
+    name = (body.source if body else None) or operations.only_source(call.store)
     token = operations.request(call.store, name, call.actor, call.as_of)
     call.services.wake(name)
     return Requested(source=name, request_token=token)
@@ -161,13 +161,3 @@ def resume(call: Admin, body: Annotated[SourceChoice | None, Body()] = None) -> 
     status = operations.resume(call.store, chosen, call.actor, call.as_of)
     call.services.wake(status.name)
     return status
-
-
-def _named(call: Call, name: str | None) -> str:
-    if name is not None:
-        return name
-    with call.store.read() as reading:
-        names = [source.name for source in reading.sources()]
-    if len(names) != 1:
-        raise NotFoundError(f"name the source; there are: {', '.join(names) or 'none'}")
-    return names[0]
