@@ -241,7 +241,7 @@ def make_source(settings: Settings, declared: DeclaredSource) -> Source:
         SourceError: The address, ref or path is not accepted.
         UsageError: A secret that it names is not there.
     """
-    from controller.config.contents import is_document
+    from controller.config.files import is_document
 
     if settings.working_tree:
         from controller.source.worktree import WorkingTreeSource
