@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from typing import Final, Protocol
+from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controller.api.errors import RequestError, error_response, internal_error, respond
+from controller.api.errors import error_response, internal_error, respond
 from controller.api.metrics import Metrics
 from controller.api.rate_limit import Allowance, RateLimiter, address_key
 from controller.api.services import Services
 from controller.api.tokens import Known, KnownTokens, bearer_hash
-from controller.errors import ControllerError
 from controller.intake.hearing import Hearing
 from controller.store.interface import Principal
 
@@ -38,6 +37,8 @@ WEBHOOKS: Final = "/api/v1/webhooks/"
 GATE_KEY: Final = "gitward.gate"
 CHARGE_KEY: Final = "gitward.charge"
 ROUTE_KEY: Final = "gitward.route"
+REFUSED_KEY: Final = "gitward.refused"
+"""In the scope of a report that was read and refused before it came here: the error to answer."""
 _log = logging.getLogger(__name__)
 
 
@@ -104,14 +105,6 @@ class Charge:
         self.allowance = self._account = None
 
 
-class Shortcut(Protocol):
-    """A shorter way to the answer of one kind of request."""
-
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Answer; false when the request, untouched, is the application's."""
-        ...
-
-
 class GateKeeper:
     """The middleware."""
 
@@ -120,7 +113,6 @@ class GateKeeper:
         app: ASGIApp,
         gate: Gate,
         fallback: ASGIApp | None = None,
-        shortcut: Shortcut | None = None,
         reads: Callable[[ASGIApp], ASGIApp] | None = None,
         quick_paths: Collection[str] = (),
     ) -> None:
@@ -130,14 +122,12 @@ class GateKeeper:
             app: What answers.
             gate: What the whole process shares.
             fallback: What answers paths that are not the API's.
-            shortcut: What may answer ``POST`` on one path instead.
             reads: What is put around the application for ``GET`` on ``quick_paths``.
             quick_paths: Paths whose answers are asked for again and again.
         """
         self._app = app
         self._gate = gate
         self._fallback = fallback
-        self._shortcut = shortcut
         self._reads = reads(app) if reads is not None else None
         self._quick_paths = quick_paths
 
@@ -157,18 +147,10 @@ class GateKeeper:
         app = self._app
         if self._reads is not None and path in self._quick_paths and scope["method"] == "GET":
             app = self._reads
-        if self._shortcut is not None and path == REPORTS and scope["method"] == "POST":
-            try:
-                if await self._shortcut.answer(scope, receive, send):
-                    return
-            except (ControllerError, RequestError) as error:
-                scope[ROUTE_KEY] = REPORTS
-                app = respond(error)
-            except ClientDisconnect:
-                return
-            except Exception:  # noqa: BLE001 - as below: the catch-all of this edge
-                _log.exception("this is a bug")
-                app = internal_error()
+        refused = scope.get(REFUSED_KEY)
+        if refused is not None:
+            scope[ROUTE_KEY] = REPORTS
+            app = respond(refused)
         await self._answer(app, scope, receive, send)
 
     async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
