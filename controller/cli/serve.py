@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from controller.model.operator import DeclaredSource
     from controller.settings import Settings
 
-_SWITCH_SECONDS = 0.001
+_SWITCH_SECONDS = 0.0001
 _GRACE = 8
 """Seconds that open requests have after a stop was asked for."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -92,13 +92,14 @@ class Hearing:
         digest = _digest(results)
         said = self._said.get(uuid)
         if said is None:
-            return _whole(body, results, digest)
+            return _whole(body, bytes(results), digest)
         changed: tuple[Result, ...] = ()
         now = said
         if said.digest != digest:
-            found = _changes(said, results)
+            plain = bytes(results)
+            found = _changes(said, plain)
             if found is None:
-                return _whole(body, results, digest)
+                return _whole(body, plain, digest)
             changed, groups, prints = found
             now = Said(digest, groups, prints, said.order)
         run_id = None if envelope.run_id is msgspec.UNSET else envelope.run_id
@@ -114,9 +115,10 @@ class Hearing:
                 return
             if len(self._orders) > 10_000:
                 self._orders.clear()
-            # Machines of one kind are asked for the same checks: their lists of ids are one.
-            said = said._replace(order=self._orders.setdefault(said.order, said.order))
             before = self._said.pop(uuid, None)
+            if before is None or before.order is not said.order:
+                # Machines of one kind are asked for the same checks: their lists of ids are one.
+                said = said._replace(order=self._orders.setdefault(said.order, said.order))
             self._size += len(said.prints) - (len(before.prints) if before else 0)
             self._said[uuid] = said
             while self._size > self._most:
@@ -124,7 +126,7 @@ class Hearing:
                 self._size -= len(gone.prints)
 
 
-def _cut(body: bytes) -> tuple[_Envelope, bytes] | None:
+def _cut(body: bytes) -> tuple[_Envelope, memoryview] | None:
     """The envelope, checked, and the bytes of the results, unchecked; none when it is not that simple.
 
     The envelope is what is left when the results are replaced by an empty list: it must be a report's
@@ -146,10 +148,10 @@ def _cut(body: bytes) -> tuple[_Envelope, bytes] | None:
     # One quotation mark too many is a key that stood twice.
     if b"\\" in rest or rest.count(b'"') != marks:
         return None
-    return envelope, body[start:end]
+    return envelope, memoryview(body)[start:end]
 
 
-def _digest(results: bytes) -> bytes:
+def _digest(results: memoryview) -> bytes:
     """Of the results; it means something to this process alone, whose key is in it."""
     return hash(results).to_bytes(8, "little", signed=True) + len(results).to_bytes(4, "little")
 
