@@ -6,6 +6,7 @@ treatment as answers.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Collection
 from typing import Final
@@ -19,8 +20,8 @@ from controller.api.metrics import Metrics
 from controller.api.rate_limit import Allowance, RateLimiter, address_key
 from controller.api.services import Services
 from controller.api.tokens import Known, KnownTokens, bearer_hash
+from controller.errors import StoreError
 from controller.intake.hearing import Hearing
-from controller.store.interface import Principal
 
 SERVICE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 _UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
@@ -52,12 +53,27 @@ class Gate:
         self.metrics = Metrics(services)
         self.hearing = Hearing()
 
+    def whose(self, token_hash: str) -> Known | None:
+        """Whom a token belongs to, as far as it takes to count and to route.
+
+        A token that was not seen before is looked up at once, by its key: a process that has just
+        started must not take a whole fleet behind one address for people who guess.
+        """
+        known = self.known.get(token_hash)
+        if known is not None:
+            return known
+        with contextlib.suppress(StoreError):
+            principal = self.services.store.bearer(token_hash, self.services.clock())
+            if principal is not None:
+                return self.known.remember(token_hash, principal)
+        return None
+
 
 class Charge:
     """Whose account a request goes on.
 
-    A token seen valid before has its own account (an agent's costs nothing); any other request goes
-    on its address's, before the token is looked up, so that guessing is bounded however parallel.
+    A valid token has its own account (an agent's costs nothing); any other request goes on its
+    address's before anything waits, so that guessing is bounded however parallel.
     """
 
     def __init__(self, gate: Gate, scope: Scope) -> None:
@@ -70,7 +86,7 @@ class Charge:
             self._address = f"webhooks {self._address}"
             self._anonymous = self._limits.unproven_webhooks_per_minute
         self.token_hash = bearer_hash(scope["headers"])
-        self.known: Known | None = gate.known.get(self.token_hash) if self.token_hash else None
+        self.known: Known | None = gate.whose(self.token_hash) if self.token_hash else None
         self.allowance: Allowance | None = None
         self._account: tuple[str, int] | None = None
         if scope["path"] not in _UNCOUNTED:
@@ -83,13 +99,6 @@ class Charge:
         elif self.known.machine_uuid is None:
             self._account = (f"token:{self.token_hash}", self._limits.user_requests_per_minute)
         return self._gate.limiter.charge(*self._account) if self._account else None
-
-    def recognise(self, hash_: str, principal: Principal) -> None:
-        """The store knows the token: give the request back to its address."""
-        was_known, self.known = self.known, self._gate.known.remember(hash_, principal)
-        if was_known is None:
-            self.forgive()
-            self.allowance = self._charge()
 
     def disown(self) -> None:
         """The store does not know the token any more: it goes on the address after all."""

@@ -71,7 +71,7 @@ class QuickReports:
         Then the body has a length of at most ``LARGE``.
         """
         token_hash = _simple(headers)
-        known = None if token_hash is None else self._gate.known.get(token_hash)
+        known = None if token_hash is None else self._gate.whose(token_hash)
         if known is None or known.machine_uuid is None or token_hash is None:
             return None
         return Sender(known.machine_uuid, token_hash)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from controller.store.audit import AuditReading
 from controller.store.context import Cache
-from controller.store.credentials import CredentialsReading, CredentialsWriting
+from controller.store.credentials import CredentialsReading, CredentialsWriting, principal_of
 from controller.store.deliveries import DeliveriesWriting
 from controller.store.driver import Driver
 from controller.store.fleet_read import FleetReading
+from controller.store.interface import Principal
 from controller.store.machines_read import MachinesReading
 from controller.store.machines_write import MachinesWriting
 from controller.store.objects_write import ObjectsWriting
@@ -78,6 +80,9 @@ class SqlStore:
     def change(self) -> int:
         row = self._driver.glance("SELECT value FROM counter WHERE name = 'change'")
         return int(row[0]) if row else 0
+
+    def bearer(self, token_hash: str, as_of: datetime) -> Principal | None:
+        return principal_of(self._driver.glance, token_hash, as_of)
 
     def ping(self) -> None:
         self.change()
