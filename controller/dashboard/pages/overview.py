@@ -18,6 +18,7 @@ from controller.scoring.score import percent
 
 DAYS: Final = 30
 _SOON: Final = timedelta(days=7)
+_LATELY: Final = timedelta(days=7)
 _ATTENTION: Final = 7
 _FAILING: Final = 9
 
@@ -30,6 +31,8 @@ class Attention:
     score: float | None
     risk: RiskLevel
     stale: bool
+    change: float | None
+    """Points over the last seven days; none when there was no score then."""
     why: str
 
 
@@ -81,8 +84,13 @@ def _attention(visit: Visit) -> list[Attention]:
             for severity, count in scored.failed_by_severity.items()
             if count and severity in {"critical", "high", "medium"}
         ][:2]
-        why = f"{' and '.join(failed)} failed" if failed else f"{scored.failed} failed"
+        why = ", ".join(failed) if failed else f"{scored.failed} checks"
+        now, then = (
+            standing.hundredths,
+            visit.reading.overall_before(machine.number, visit.as_of - _LATELY),
+        )
+        change = None if now is None or then is None else (now - then) / 100
         found.append(
-            Attention(machine, percent(standing.hundredths), standing.risk, row.stale, why)
+            Attention(machine, percent(now), standing.risk, row.stale, change, f"{why} failed")
         )
     return found
