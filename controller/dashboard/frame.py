@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from controller.fleet.statistics import exception_counts
+from controller.model.conditions import Condition
 from controller.model.problem import Problem
 from controller.model.source import HeldPlan, RevisionRecord, SourceStatus
 from controller.store.interface import FleetTotals, InForce, Reading
@@ -41,6 +42,8 @@ class Source:
 
     name: str
     state: State
+    reason: str
+    """Of what is wrong, as the reconciler calls it; empty when nothing is."""
     headline: str
     message: str
     advice: str
@@ -54,6 +57,20 @@ class Source:
     late: bool
     held: HeldPlan | None
     url: str
+    tried: str | None
+    """The newest commit that was looked at."""
+    conditions: tuple[Condition, ...]
+    """Everything that is known of it, as the reconciler says it."""
+
+    @property
+    def failing(self) -> tuple[Condition, ...]:
+        """What else is wrong, besides what the state says already."""
+        said = {"Ready", "Stalled", "Reconciling"}
+        return tuple(
+            each
+            for each in self.conditions
+            if each.status == "False" and each.type not in said and each.reason != self.reason
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +136,7 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
     return Source(
         name=status.name,
         state=state,
+        reason=reason,
         headline="Suspended" if state == "suspended" else _HEADLINES.get(reason, reason),
         message=(status.suspend_reason or "") if state == "suspended" else message,
         advice=_advice(status, reason),
@@ -133,6 +151,8 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
         late=checked is not None and as_of - checked > _LATE,
         held=status.held_plan,
         url=status.url,
+        tried=(status.last_attempted_revision or "").rpartition(":")[2] or None,
+        conditions=status.conditions,
     )
 
 

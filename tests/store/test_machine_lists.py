@@ -126,7 +126,11 @@ def test_a_page_is_what_filtering_and_sorting_the_whole_fleet_gives(
             names = _sorted(wanted, sort_by, descending=descending)
             for page in (1, 2):
                 query = MachineQuery(
-                    **chosen, sort_by=sort_by, descending=descending, page=page, per_page=15
+                    **chosen,
+                    sort_by=sort_by,  # type: ignore[arg-type]
+                    descending=descending,
+                    page=page,
+                    per_page=15,
                 )
                 with fleet.read() as reading:
                     found = reading.machines(query, LATER)

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.responses import Response
 
 from controller.dashboard.charts.bars import stacked
-from controller.dashboard.charts.trend import points_of, trend_chart
+from controller.dashboard.charts.trend import drawn, points_of
 from controller.dashboard.visit import Visit
 from controller.fleet.statistics import daily_totals, share, statistics, top_failing
 from controller.model.machine import Machine
@@ -58,10 +58,10 @@ def show(visit: Visit) -> Response:
         bare=bare,
         bare_compliant=share(overall.bare_compliant, overall.bare_assessed),
         soon=soon,
-        chart=trend_chart(points, moves, 760),
-        small_chart=trend_chart(points, moves, 400),
+        charts=drawn(points, moves),
         risk=stacked(asdict(numbers.risk_distribution)),
         categories=categories,
+        origin=str(visit.request.base_url).rstrip("/"),
         failing=top_failing(visit.reading, visit.as_of, _FAILING).items,
         attention=_attention(visit),
     )
@@ -84,13 +84,11 @@ def _attention(visit: Visit) -> list[Attention]:
             for severity, count in scored.failed_by_severity.items()
             if count and severity in {"critical", "high", "medium"}
         ][:2]
-        why = ", ".join(failed) if failed else f"{scored.failed} checks"
+        why = ", ".join(failed) if failed else f"{scored.failed} low"
         now, then = (
             standing.hundredths,
             visit.reading.overall_before(machine.number, visit.as_of - _LATELY),
         )
         change = None if now is None or then is None else (now - then) / 100
-        found.append(
-            Attention(machine, percent(now), standing.risk, row.stale, change, f"{why} failed")
-        )
+        found.append(Attention(machine, percent(now), standing.risk, row.stale, change, why))
     return found
