@@ -21,6 +21,7 @@ from controller.api.gate import CHARGE_KEY, GATE_KEY, REPORTS, ROUTE_KEY, Charge
 from controller.api.request_body import read_bounded, require_encoding, require_json, unpack
 from controller.errors import (
     ControllerError,
+    MachineNamedError,
     OverloadedError,
     StoreUnavailableError,
     UnauthenticatedError,
@@ -80,11 +81,15 @@ class ReportRoute:
 
 
 async def _take(gate: Gate, charge: Charge, request: Request) -> Receipt:
-    uuid, token_hash = await _sender(gate, charge)
+    uuid, token_hash = _sender(gate, charge)
     zipped = require_encoding(request, allow_gzip=True)
     require_json(request)
     body = await read_bounded(request, MAX_BYTES, gate.services.limits.body_seconds)
-    report, said = await _parse(gate.hearing, uuid, body, zipped)
+    try:
+        report, said = await _parse(gate.hearing, uuid, body, zipped)
+    except MachineNamedError as error:
+        await gate.foreign.note(uuid, error.named, "body")
+        raise
     submission = Submission(uuid, token_hash, report, gate.services.clock())
     try:
         receipt = await gate.services.intake.submit(submission)
@@ -96,10 +101,10 @@ async def _take(gate: Gate, charge: Charge, request: Request) -> Receipt:
         raise
 
 
-async def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
+def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
     """The machine that a token was seen to belong to; looked up once, then remembered."""
     if charge.known is None or charge.known.machine_uuid is None or charge.token_hash is None:
-        principal = await identify(gate, charge, gate.services.clock())
+        principal = identify(gate, charge, gate.services.clock())
         ACCESS.check(principal, {})
         return principal.machine_uuid or "", principal.token_hash
     return charge.known.machine_uuid, charge.token_hash

@@ -38,6 +38,8 @@ def check_inventory(reading: Reading, status: SourceStatus, data: Path) -> Itera
         for id_ in sorted(want.keys() | have.keys()):
             about = f"{kind}/{id_}"
             if id_ not in have:
+                if status.removed:
+                    continue  # another source has taken it over
                 message = f"is declared at {want[id_].place.path} in {sha[:12]} and is not in force"
                 yield Finding("inventory", about, message)
             elif id_ not in want:

@@ -149,9 +149,17 @@ def shifted(
 
 
 def foreign(
-    current: Current, head: Configuration, *, source: str, only: Keys | None = None
+    current: Current,
+    head: Configuration,
+    *,
+    source: str,
+    removed: frozenset[str] = frozenset(),
+    only: Keys | None = None,
 ) -> tuple[Problem, ...]:
-    """Declarations of what another source declares already: one object has one manager."""
+    """Declarations of what another source declares already: one object has one manager.
+
+    What belongs to a source that the operator has ``removed`` may be taken over.
+    """
     found = []
     for kind, managed, declared in _pairs_of(current, head, only):
         if (
@@ -161,6 +169,8 @@ def foreign(
             and managed.manager != f"git:{source}"
         ):
             other = managed.manager.removeprefix("git:")
+            if other in removed:
+                continue
             where = f" ({managed.origin})" if managed.origin else ""
             message = f"{kind} {declared.id!r} is declared by the source {other!r} already{where}; remove one"
             place = declared.place

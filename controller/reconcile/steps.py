@@ -103,6 +103,7 @@ def load(work: Pass) -> Ending | None:
         in_force = reading.in_force()
         first_applied = reading.first_applied()
         work.settings = reading.settings_of(work.name)
+        removed = frozenset(each.name for each in reading.sources() if each.removed)
     work.current = Everything({kind: in_force.of_kind(kind) for kind in KINDS})
     settings = [contents[SETTINGS_PATH]] if SETTINGS_PATH in contents else []
     loaded, touched = work.memory.assembly.judge(
@@ -122,7 +123,7 @@ def load(work: Pass) -> Ending | None:
         replace(each, level="warning") if each.clock else each for each in loaded.problems
     )
     problems += outside(work.head, work.limit, work.name)
-    problems += foreign(work.current, work.head, source=work.name, only=work.only)
+    problems += foreign(work.current, work.head, source=work.name, removed=removed, only=work.only)
     if any(each.level == "error" for each in problems):
         return invalid(problems)
     work.warnings = bounded(problems)

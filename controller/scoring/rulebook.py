@@ -111,7 +111,7 @@ class Rulebook:
             before.fits
             if before is not None and same
             else {
-                platform: self._bits(
+                platform: self.bits(
                     id_ for id_, check in checks.items() if platform in check.document.platforms
                 )
                 for platform in PLATFORMS
@@ -121,7 +121,8 @@ class Rulebook:
         self._matching: dict[tuple[Platform, tuple[str, ...]], tuple[str, ...]] = {}
         self._waiver_bits: dict[str, int] = {}
 
-    def _bits(self, check_ids: Iterable[str]) -> int:
+    def bits(self, check_ids: Iterable[str]) -> int:
+        """The positions of these checks."""
         positions = [self.positions[check_id] for check_id in check_ids]
         if len(positions) < _MANY:
             bits = 0
@@ -222,7 +223,7 @@ class Rulebook:
         found = self._waiver_bits.get(waiver_id)
         if found is None:
             checks = self.waivers[waiver_id].document.checks
-            found = self._bits(id_ for id_ in checks if id_ in self.checks)
+            found = self.bits(id_ for id_ in checks if id_ in self.checks)
             self._waiver_bits[waiver_id] = found
         return found
 

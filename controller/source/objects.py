@@ -19,6 +19,7 @@ from controller.source import cat_file, history, listing, signatures
 from controller.source.advance import Log
 from controller.source.damage import DamagedError
 from controller.source.failures import failure, looks_damaged
+from controller.source.file_history import FileHistory
 from controller.source.git import Finished, Git
 from controller.source.interface import Snapshot, Step, TreeFile, Wanted
 from controller.source.keyring import Keyring
@@ -174,17 +175,41 @@ class Objects:
         facts = self._facts(sorted(set(walk.found.values())))
         return {path: facts[by] for path, by in walk.found.items() if by in facts}
 
-    def commits_of(self, sha: str, path: str, most: int) -> tuple[Commit, ...]:
-        """The newest commits that changed one path below the root, newest first."""
-        full = f"{self._path}/{path}" if self._path else path
+    def versions(
+        self, sha: str, paths: Sequence[str], most: int
+    ) -> dict[str, list[tuple[Commit, bytes]]]:
+        """The newest versions of files below the root, newest first, from one walk.
+
+        What is too large to be a document is left out.
+        """
+        walk = FileHistory(
+            {f"{self._path}/{path}" if self._path else path: path for path in paths}, most
+        )
+        tops = sorted({path.rpartition("/")[0] or path for path in walk.paths})
         done = self._run(
-            "--literal-pathspecs", "log", "-z", f"--max-count={most}", history.FORMAT,
-            "--end-of-options", sha, "--", full,
-            max_output=_HISTORY_BYTES,
+            "--literal-pathspecs", "log", "-z", "-c", "--raw", "--no-abbrev", "--no-renames",
+            "--no-ext-diff", "--no-textconv", f"--max-count={self._limits.walk_commits}",
+            f"--format=tformat:{walk.mark}%H", "--end-of-options", sha, "--", *tops,
+            max_output=self._limits.listing_bytes, consume=walk.take,
         )  # fmt: skip
-        if done.status != 0:
-            raise _failed(f"cannot read the history of {path}", done)
-        return tuple(history.parse_commits(done.out))
+        if done.status != 0 and not done.too_much:
+            raise _failed(f"cannot read the history of {sha[:12]}", done)
+        blobs = {blob: path for path, each in walk.found.items() for _, blob in each}
+        contents = self._contents(self._small(self._sizes(blobs)))
+        facts = self._facts(sorted({by for each in walk.found.values() for by, _ in each}))
+        return {
+            path: [(facts[by], contents[blob]) for by, blob in each if blob in contents]
+            for path, each in walk.found.items()
+        }
+
+    def _small(self, sizes: dict[str, int]) -> dict[str, int]:
+        """Those that are no larger than a document, until together they are too much."""
+        kept, room = {}, self._limits.total_bytes
+        for blob, size in sizes.items():
+            if size <= min(room, self._limits.file_bytes):
+                kept[blob] = size
+                room -= size
+        return kept
 
     def _commit(self, sha: str) -> Commit:
         facts = self._facts([sha])

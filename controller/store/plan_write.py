@@ -17,6 +17,7 @@ from controller.model.terms import Kind
 from controller.scoring.carry import Carry
 from controller.store.audit import Entry
 from controller.store.definitions import Definitions
+from controller.store.differences import kept
 from controller.store.driver import Value
 from controller.store.interface import Cause
 from controller.store.object_rows import SAVE_OBJECT, ObjectRows
@@ -91,6 +92,8 @@ class PlanWriting(ObjectRows):
                 self.save_judged(replace(self.judged(), visible_revision=record.revision))
         epoch = self.judged().epoch
         self.record_revision(replace(record, epoch=epoch))
+        additions = {"add", "delete"}  # the file itself says what they are
+        fields = kept([() if op.op in additions else op.fields for op in plan.operations])
         self.add_audits(
             (
                 Entry(
@@ -102,14 +105,20 @@ class PlanWriting(ObjectRows):
                         "path": operation.place.path,
                         "line": operation.place.line,
                         **_provenance(provenance.get(operation.place.path), record),
+                        **differences,
+                        **(
+                            {"from_path": operation.previous_path}
+                            if operation.previous_path
+                            else {}
+                        ),
                     },
                 )
-                for operation in plan.operations
+                for operation, differences in zip(plan.operations, fields, strict=True)
             ),
             as_of,
         )
         if settings_changed:
-            detail = {"before": own.model_dump(mode="json")}
+            detail = {"before": own.model_dump(mode="json"), **next(kept([plan.settings]))}
             self.add_audit(
                 manager,
                 "settings",
@@ -126,7 +135,7 @@ class PlanWriting(ObjectRows):
             stored = managers.get((operation.kind, operation.id))
             fits = {
                 "add": stored is None,
-                "adopt": stored is not None and not stored.startswith("git:"),
+                "adopt": stored is not None and self._may_be_taken_over(stored),
                 "change": stored == manager,
                 "move": stored == manager,
                 "delete": stored == manager,
@@ -148,6 +157,14 @@ class PlanWriting(ObjectRows):
                 row for k in keys if (row := self.db.one(f"{query} AND kind = ? AND id = ?", k))
             ]
         return {(kind, id_): manager for kind, id_, manager in rows}
+
+    def _may_be_taken_over(self, manager: str) -> bool:
+        """What git does not manage, or did by a source that the operator has removed."""
+        kind, _, name = manager.partition(":")
+        if kind != "git":
+            return True
+        source = self.source(name)
+        return source is not None and source.removed
 
     def _keep_adopted(self, operation: Operation, revision: str, as_of: datetime) -> None:
         row = self.db.one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,9 +93,9 @@ STEPS = st.lists(
 def test_steps_come_to_the_same_as_the_whole(steps):
     assembly = Assembly()
     at = START
-    contents = {}
-    applied = {}
-    before = {}
+    contents: dict[str, Any] = {}
+    applied: dict[str, datetime] = {}
+    before: dict[Any, Any] = {}
     first = ({name: 0 for name in FILES if FILES[name][0] is not None}, 0, True)
     for edits, days, applies in [first, *steps]:
         at += timedelta(days=days)
@@ -103,11 +104,11 @@ def test_steps_come_to_the_same_as_the_whole(steps):
             contents.pop(path, None)
             if text is not None:
                 contents = {**contents, path: read_file(SourceFile(path, text.encode()))}
-        kwargs = {"as_of": at, "builtin_checks": (), "first_applied": dict(applied)}
+        known: Any = {"as_of": at, "builtin_checks": (), "first_applied": dict(applied)}
 
-        judged, touched = assembly.judge(dict(contents), set(edits), **kwargs)
+        judged, touched = assembly.judge(dict(contents), set(edits), **known)
 
-        whole = assemble(contents.values(), **kwargs)
+        whole = assemble(contents.values(), **known)
         assert judged == whole
         now = {
             (kind, id_): each
@@ -128,13 +129,13 @@ def test_one_changed_document_is_judged_in_a_step():
     assembly = Assembly()
     texts = {path: choices[0] for path, choices in FILES.items() if choices[0] is not None}
     contents = {path: read_file(SourceFile(path, text.encode())) for path, text in texts.items()}
-    kwargs = {"as_of": START, "builtin_checks": (), "first_applied": {}}
-    assert assembly.judge(contents, None, **kwargs)[1] is None
+    known: Any = {"as_of": START, "builtin_checks": (), "first_applied": {}}
+    assert assembly.judge(contents, None, **known)[1] is None
 
     text = policy("All", "description: Changed.\n")
     path = "policies/all.yaml"
     contents = {**contents, path: read_file(SourceFile(path, text.encode()))}
-    judged, touched = assembly.judge(contents, [path], **kwargs)
+    judged, touched = assembly.judge(contents, [path], **known)
 
-    assert touched == {("policy", "all")}
-    assert judged == assemble(contents.values(), **kwargs)
+    assert touched == frozenset({("policy", "all")})
+    assert judged == assemble(contents.values(), **known)
