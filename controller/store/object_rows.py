@@ -87,9 +87,12 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
         numbers: Sequence[int] | None,
         carry: Sequence[Carry],
     ) -> None:
+        """Score by what is in force now; ``before`` is what was, at the same instant."""
         self.bump("generation")
         in_force = self.in_force()
-        active = in_force.rulebook.active_waivers(as_of)
+        old, new = before.rulebook, in_force.rulebook
+        same = old.waivers is new.waivers and old.ended == new.ended
+        active = before.active if same else new.active_waivers(as_of)
         after = self.cache.moment(in_force.generation, in_force.rulebook, active)
         self.rejudge(before, after, cause, as_of, numbers=numbers, carry=carry)
 

@@ -184,8 +184,13 @@ class PlanWriting(ObjectRows):
     def _make_room_for_names(self, plan: Plan, as_of: datetime) -> None:
         """Rename an API-made policy whose name git declares now: nobody can squat on a name."""
         wanted = {
-            op.document.name: op.id for op in plan.operations if isinstance(op.document, Policy)
+            op.document.name: op.id
+            for op in plan.operations
+            if isinstance(op.document, Policy)
+            and (op.op in {"add", "adopt"} or any(change.field == "name" for change in op.fields))
         }
+        if not wanted:
+            return  # nobody could take the name of what git declares already
         for id_, managed in self.in_force().policies.items():
             document = managed.document
             if wanted.get(document.name, id_) != id_ and managed.managed_by == "api":
