@@ -36,6 +36,10 @@ _COLUMNS = (
     ", position"
 )
 
+_ALL = f"SELECT {_COLUMNS} FROM object WHERE deleted_at IS NULL"  # noqa: S608
+_ONE = f"{_ALL} AND kind = ? AND id = ?"
+_MANY = 200
+"""From so many objects on, all rows are read rather than one after the other."""
 
 _Rows = tuple[Sequence[Record], Collection[tuple[Kind, str]]]
 
@@ -85,28 +89,23 @@ class ObjectsReading(Context):
 
     def _rows_of(self, keys: Collection[tuple[Kind, str]]) -> _Rows:
         """The rows of these objects as they are now, and which are no more."""
-        rows = [self._row(kind, id_) for kind, id_ in keys]
-        present = [row for row in rows if row is not None]
+        if len(keys) > _MANY:
+            present = [row for row in self.db.all(_ALL) if (row[0], row[1]) in keys]
+        else:
+            present = [row for k in keys if (row := self.db.one(_ONE, k)) is not None]
         return present, set(keys) - {(row[0], row[1]) for row in present}
-
-    def _row(self, kind: Kind, id_: str) -> Record | None:
-        return self.db.one(
-            f"SELECT {_COLUMNS} FROM object WHERE kind = ? AND id = ?"  # noqa: S608
-            " AND deleted_at IS NULL",
-            (kind, id_),
-        )
 
     def _rows_since(self, known: InForce | None) -> _Rows:
         """The rows that are not those known, and which are no more."""
         if known is None:
-            return self.db.all(f"SELECT {_COLUMNS} FROM object WHERE deleted_at IS NULL"), set()  # noqa: S608
+            return self.db.all(_ALL), set()
         now = {
             (kind, id_): version
             for kind, id_, version in self.db.all(
                 "SELECT kind, id, version FROM object WHERE deleted_at IS NULL"
             )
         }
-        fresh = [key for key, version in now.items() if known.versions.get(key) != version]
+        fresh = {key for key, version in now.items() if known.versions.get(key) != version}
         rows, _ = self._rows_of(fresh)
         return rows, known.versions.keys() - now.keys()
 
