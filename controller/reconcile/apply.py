@@ -83,6 +83,8 @@ def _provenance(
 def _links(
     work: Pass, places: dict[tuple[Kind, str], Place], provenance: dict[str, Commit]
 ) -> dict[tuple[Kind, str], str]:
+    if file_url(work.source.url, work.sha, "", 1) is None:
+        return {}  # nobody's pages, or a host whose pages are not known
     root = f"{work.source.path}/" if work.source.path else ""
     links = {}
     for key, place in places.items():
