@@ -105,10 +105,59 @@ def write_by_api(rig: Rig) -> None:
             writing.delete_object("policy", "by-hand", actor="eve", as_of=rig.clock())
 
 
+GENTLE: dict[str, list[str | None]] = {
+    "policies/laptops.yaml": [
+        policy(),
+        policy(description="Said better"),
+        "# lower down\n" + policy(enabled=False),
+        policy(include_checks="[one, two]"),
+    ],
+    "policies/second.yaml": [policy("Second"), policy("Third"), None],
+    "checks/base.yaml": [
+        catalog("one", "two", "three"),
+        catalog("one", "two", "three", title="Told otherwise"),
+        catalog("one", "two", "three", query="SELECT uid AS state FROM users"),
+        catalog("one", "two", "three", "four"),
+    ],
+    "exceptions/old-app.yaml": [
+        exception("one"),
+        exception("two", "2026-06-20"),
+        exception("one", owner="ada@example.com"),
+    ],
+    "exceptions/lab.yaml": [
+        exception("one", "2026-08-01", scope="tag", tag="lab"),
+        exception("three", "2026-07-01", scope="policy", policy_id="laptops"),
+        None,
+    ],
+}
+BETWEEN = st.lists(st.sampled_from(["", "", "", "api", "days", "merge"]), min_size=6, max_size=6)
+
+
 @settings(max_examples=12, deadline=None)
-@given(EDITS, st.lists(st.sampled_from(["", "", "api", "days", "merge"]), min_size=5, max_size=5))
+@given(EDITS, BETWEEN)
 def test_a_pass_that_remembers_equals_one_that_does_not(
     edits: list[dict[str, int]], between: list[str]
+) -> None:
+    follow(TEXTS, edits, between)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(sorted(GENTLE)), st.integers(0, 3), min_size=1, max_size=2),
+        min_size=3,
+        max_size=6,
+    ),
+    BETWEEN,
+)
+def test_a_pass_over_small_changes_equals_one_that_starts_anew(
+    edits: list[dict[str, int]], between: list[str]
+) -> None:
+    follow(GENTLE, edits, between)
+
+
+def follow(
+    texts: dict[str, list[str | None]], edits: list[dict[str, int]], between: list[str]
 ) -> None:
     """The same passes over the same commits, one reconciler made anew for each of its passes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +165,7 @@ def test_a_pass_that_remembers_equals_one_that_does_not(
         other = Rig(Path(folder) / "forgets")
         rig.commit(base())
         for edit, event in zip([{}, *edits], ["", *between], strict=False):
-            files = {path: TEXTS[path][at % len(TEXTS[path])] for path, at in edit.items()}
+            files = {path: texts[path][at % len(texts[path])] for path, at in edit.items()}
             there = {path for path in files if (rig.repository.path / path).exists()}
             rig.commit({path: text for path, text in files.items() if text or path in there})
             if event == "merge":
