@@ -24,7 +24,7 @@ from controller.settings import Settings
 from controller.store.interface import Store
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from fastapi import FastAPI
 
     from controller.reconcile.reconciler import PassResult
 
@@ -123,7 +123,7 @@ class Controller:
 
     settings: Settings
     store: Store
-    app: ASGIApp
+    app: FastAPI
     clock: Callable[[], datetime]
     places: Mapping[str, str]
     """Source to its address without user information."""

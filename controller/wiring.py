@@ -65,6 +65,7 @@ class Sources:
         self._told = done
         self.tally = Tally()
         self._sources = {each.name: make_source(settings, each) for each in settings.sources}
+        self._limits = {each.name: each.limit for each in settings.sources}
         self._reconcilers: dict[str, Reconciler] = {}
         self._loops: dict[str, Loop] = {}
         self._data = settings.data
@@ -128,18 +129,19 @@ class Sources:
             self._loops[name].hint()
 
     def previewer(self) -> Previewer:
-        """Plans against any source; the first is meant where none is named."""
+        """Plans against any source."""
         first, *others = self._sources.values()
-        return Previewer(first, self._store, *others)
+        return Previewer(first, self._store, *others, limits=self._limits)
 
     def proposer(self, *, enabled: bool) -> Proposer | None:
-        """Branches go to the first git source; a working tree's files are edited in place."""
+        """Branches go to git sources; a working tree's files are edited in place."""
         from controller.source.mirror import GitSource
 
-        first = next(iter(self._sources.values()))
-        if not isinstance(first, GitSource):
+        git = [each for each in self._sources.values() if isinstance(each, GitSource)]
+        if not git:
             return None
-        return Proposer(first, self._store, enabled=enabled)
+        first, *others = git
+        return Proposer(first, self._store, *others, enabled=enabled, limits=self._limits)
 
     def read_file(self, name: str, path: str) -> str | None:
         """A document's text as it is at the applied revision; none when it is out of reach."""
@@ -239,7 +241,7 @@ def make_source(settings: Settings, declared: DeclaredSource) -> Source:
         SourceError: The address, ref or path is not accepted.
         UsageError: A secret that it names is not there.
     """
-    from controller.config.contents import is_document
+    from controller.config.files import is_document
 
     if settings.working_tree:
         from controller.source.worktree import WorkingTreeSource

@@ -81,7 +81,7 @@ class ReportRoute:
 
 
 async def _take(gate: Gate, charge: Charge, request: Request) -> Receipt:
-    uuid, token_hash = await _sender(gate, charge)
+    uuid, token_hash = _sender(gate, charge)
     zipped = require_encoding(request, allow_gzip=True)
     require_json(request)
     body = await read_bounded(request, MAX_BYTES, gate.services.limits.body_seconds)
@@ -101,10 +101,10 @@ async def _take(gate: Gate, charge: Charge, request: Request) -> Receipt:
         raise
 
 
-async def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
+def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
     """The machine that a token was seen to belong to; looked up once, then remembered."""
     if charge.known is None or charge.known.machine_uuid is None or charge.token_hash is None:
-        principal = await identify(gate, charge, gate.services.clock())
+        principal = identify(gate, charge, gate.services.clock())
         ACCESS.check(principal, {})
         return principal.machine_uuid or "", principal.token_hash
     return charge.known.machine_uuid, charge.token_hash

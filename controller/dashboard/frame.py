@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from controller.fleet.statistics import exception_counts
+from controller.model.conditions import Condition
 from controller.model.problem import Problem
 from controller.model.source import HeldPlan, RevisionRecord, SourceStatus
 from controller.store.interface import FleetTotals, InForce, Reading
@@ -43,6 +44,8 @@ class Source:
 
     name: str
     state: State
+    reason: str
+    """Of what is wrong, as the reconciler calls it; empty when nothing is."""
     headline: str
     message: str
     advice: str
@@ -56,8 +59,20 @@ class Source:
     late: bool
     held: HeldPlan | None
     url: str
-    unhealthy: str
-    """Why what is in force does not do its work; empty while it does, or is not known."""
+    tried: str | None
+    """The newest commit that was looked at."""
+    conditions: tuple[Condition, ...]
+    """Everything that is known of it, as the reconciler says it."""
+
+    @property
+    def failing(self) -> tuple[Condition, ...]:
+        """What else is wrong, besides what the state says already."""
+        said = {"Ready", "Stalled", "Reconciling"}
+        return tuple(
+            each
+            for each in self.conditions
+            if each.status == "False" and each.type not in said and each.reason != self.reason
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +135,10 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
     reason = wrong.reason if wrong else ""
     message = wrong.message if wrong else ""
     checked = status.last_checked_at
-    health = status.condition("Healthy")
     return Source(
         name=status.name,
         state=state,
+        reason=reason,
         headline="Suspended" if state == "suspended" else _HEADLINES.get(reason, reason),
         message=(status.suspend_reason or "") if state == "suspended" else message,
         advice=_advice(status, reason),
@@ -138,7 +153,8 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
         late=checked is not None and as_of - checked > _LATE,
         held=status.held_plan,
         url=status.url,
-        unhealthy=health.message if health and health.status == "False" else "",
+        tried=(status.last_attempted_revision or "").rpartition(":")[2] or None,
+        conditions=status.conditions,
     )
 
 

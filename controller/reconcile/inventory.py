@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from controller.config.builtin import builtin_checks_if_wanted
-from controller.config.contents import SourceFile, is_document, read_file
-from controller.config.load import assemble
+from controller.config.load import SourceFile, assemble, is_document, read_file
 from controller.model.configuration import Configuration
 from controller.model.integrity import Finding
 from controller.model.source import SourceStatus

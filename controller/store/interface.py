@@ -430,6 +430,13 @@ class Reading(Protocol):
         """The newest movement of each cause, by its ``ref``; those that have none are left out."""
         ...
 
+    def overall_before(self, number: int, at: datetime) -> int | None:
+        """The overall score in hundredths that a machine had at a moment.
+
+        None when it had none then, or its history does not reach back so far.
+        """
+        ...
+
     def score_history(
         self, uuid: str, since: datetime, policy_id: str | None
     ) -> Sequence[ScoreChange]: ...
@@ -780,6 +787,10 @@ class Store(Protocol):
 
     def change(self) -> int:
         """As ``Reading.change``, without opening a snapshot."""
+        ...
+
+    def bearer(self, token_hash: str, as_of: datetime) -> Principal | None:
+        """As ``Reading.principal``, without opening a snapshot: quick enough for an event loop."""
         ...
 
     def ping(self) -> None:

@@ -11,10 +11,11 @@ from controller.errors import LeaseLostError
 from controller.store import lease
 from controller.store.audit import AuditReading
 from controller.store.context import Cache
-from controller.store.credentials import CredentialsReading, CredentialsWriting
+from controller.store.credentials import CredentialsReading, CredentialsWriting, principal_of
 from controller.store.deliveries import DeliveriesWriting
 from controller.store.driver import Driver, Record
 from controller.store.fleet_read import FleetReading
+from controller.store.interface import Principal
 from controller.store.machines_read import MachinesReading
 from controller.store.machines_write import MachinesWriting
 from controller.store.objects_write import ObjectsWriting
@@ -105,6 +106,9 @@ class SqlStore:
     def change(self) -> int:
         row = self._driver.glance("SELECT value FROM counter WHERE name = 'change'")
         return int(row[0]) if row else 0
+
+    def bearer(self, token_hash: str, as_of: datetime) -> Principal | None:
+        return principal_of(self._driver.glance, token_hash, as_of)
 
     def ping(self) -> None:
         self.change()

@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from controller.api.access import Admin, Manager, Viewer
 from controller.api.inputs import Confirmation, PlanInput, ProposalInput, SourceChoice, Suspension
 from controller.api.listing import Listing, PageOf, envelope
-from controller.api.route import Route
+from controller.api.route import MOST_BYTES, Route
 from controller.errors import NotFoundError
 from controller.fleet.trace import Trace, trace
 from controller.model.notice import Notice
 from controller.model.source import RevisionRecord, SourceStatus
 from controller.reconcile import operations
-from controller.reconcile.preview import PlanRequest
+from controller.reconcile.preview import MAX_BYTES, PlanRequest
 from controller.reconcile.proposals import Proposed
 from controller.store.interface import AuditEntry, Event
 
@@ -107,7 +107,7 @@ def audit(call: Admin, paging: PageOf) -> Listing[AuditEntry]:
     return envelope(page.items, page.total, paging)
 
 
-@router.post("/plan")
+@router.post("/plan", openapi_extra={MOST_BYTES: MAX_BYTES})
 def plan(call: Viewer, body: Annotated[PlanInput | None, Body()] = None) -> dict[str, Any]:
     """What merging would change, and what that would do to every machine's score."""
     preview = call.services.preview
@@ -126,7 +126,7 @@ def propose(call: Manager, body: ProposalInput) -> Proposed:
     proposals = call.services.proposals
     if proposals is None:
         raise NotFoundError("this controller reconciles no remote repository to push a branch to")
-    return proposals.propose(body.patch, body.title, call.actor, call.as_of)
+    return proposals.propose(body.patch, body.title, call.actor, call.as_of, body.source)
 
 
 @router.post("/reconcile", status_code=202)
