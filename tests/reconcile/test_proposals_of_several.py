@@ -14,8 +14,9 @@ from controller.model.operator import SourceLimit
 from controller.reconcile.preview import PlanRequest, Previewer
 from controller.reconcile.proposals import Proposer, TakesProposals
 from tests.reconcile.repository import base, catalog, exception, policy
+from tests.reconcile.several import Sources
 from tests.reconcile.test_proposals import added
-from tests.reconcile.test_several_sources import TEAM, Sources
+from tests.reconcile.test_several_sources import TEAM
 
 LIMIT = SourceLimit(tags=("web",))
 OURS: dict[str, str | None] = {**TEAM, "policies/team.yaml": policy("Team", target_tags="[web]")}
