@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from controller.errors import ConflictError
+from controller.failpoints import reached
 from controller.model.configuration import Place
 from controller.model.source import Commit
 from controller.model.terms import KINDS, Kind
 from controller.reconcile.ending import SUSPENDED, Ending
-from controller.reconcile.failpoints import reached
 from controller.reconcile.guards import declared_counts
 from controller.reconcile.plan import shifted
 from controller.reconcile.record import conclude, revision_record

@@ -176,7 +176,12 @@ class Proposer:
             [
                 *loaded.problems,
                 *outside(loaded.configuration, self._limits.get(name, NO_LIMIT), name),
-                *foreign(in_force_now(reading).objects, loaded.configuration, source=name),
+                *foreign(
+                    in_force_now(reading).objects,
+                    loaded.configuration,
+                    source=name,
+                    removed=frozenset(each.name for each in reading.sources() if each.removed),
+                ),
             ]
         )
         return _Fitted(source, snapshot, applied, files)

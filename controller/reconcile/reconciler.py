@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Final
 
 from controller.errors import ControllerError, StoreError
+from controller.failpoints import reached
 from controller.model.operator import SourceLimit
 from controller.model.source import SourceStatus
 from controller.reconcile.ending import Ending, failed
-from controller.reconcile.failpoints import reached
 from controller.reconcile.memory import Memory
 from controller.reconcile.operations import resumed
 from controller.reconcile.record import conclude, worth_storing

@@ -13,13 +13,13 @@ from typing import Final
 from controller.config.builtin import builtin_checks_if_wanted
 from controller.config.files import SETTINGS_PATH
 from controller.config.limits import outside
+from controller.failpoints import reached
 from controller.model.problem import Problem
 from controller.model.source import Signature, revision_name
 from controller.model.terms import KINDS
 from controller.reconcile import guards
 from controller.reconcile.apply import apply
 from controller.reconcile.ending import SETTLED, SUSPENDED, Ending, bounded, invalid, unverified
-from controller.reconcile.failpoints import reached
 from controller.reconcile.plan import Everything, foreign, owned, plan
 from controller.reconcile.summarize import begun, settled
 from controller.reconcile.work import Pass, Step
