@@ -199,6 +199,8 @@ class Reviewed:
         self, machine: Machine, profile: Profile, posture: Posture, was: Verdict, now: Verdict
     ) -> None:
         """Let a machine enter, with its overall verdicts before and after the change."""
+        if not self.covered:
+            return
         kind = (machine.os, machine.tags)
         self._enter(kind, self._wide, machine, profile, posture, was, now)
         if own := self._by_agent.get(machine.uuid):
