@@ -122,6 +122,9 @@ class Access:
         if self.loopback and gate.services.loopback and _names_loopback(request):
             return Call(gate, charge, as_of, None)
         principal = identify(gate, charge, as_of)
+        if principal.role is None and self.agent:
+            named = str(request.path_params.get(UUID_PARAMETER, principal.machine_uuid))
+            await gate.foreign.note(principal.machine_uuid or "", named, "path")
         self.check(principal, request.path_params)
         return Call(gate, charge, as_of, principal)
 

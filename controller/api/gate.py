@@ -6,9 +6,11 @@ treatment as answers.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -16,13 +18,16 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.api.errors import error_response, internal_error, respond
+from controller.api.foreign import ForeignNames
 from controller.api.metrics import Metrics
 from controller.api.rate_limit import Allowance, RateLimiter, address_key
 from controller.api.services import Services
 from controller.api.tokens import Known, KnownTokens, bearer_hash
-from controller.errors import StoreError
+from controller.errors import MachineNamedError, StoreError
 from controller.intake.hearing import Hearing
 
+LARGE_BODIES: Final = 2
+"""How many requests beyond the usual size are held at once."""
 SERVICE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 _UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
 """Probes come often and from one address."""
@@ -52,6 +57,8 @@ class Gate:
         self.known = KnownTokens()
         self.metrics = Metrics(services)
         self.hearing = Hearing()
+        self.room_for_large = asyncio.Semaphore(LARGE_BODIES)
+        self.foreign = ForeignNames(services, self.metrics)
 
     def whose(self, token_hash: str) -> Known | None:
         """Whom a token belongs to, as far as it takes to count and to route.
@@ -159,8 +166,15 @@ class GateKeeper:
         refused = scope.get(REFUSED_KEY)
         if refused is not None:
             scope[ROUTE_KEY] = REPORTS
-            app = respond(refused)
+            app = partial(self._refuse, refused)
         await self._answer(app, scope, receive, send)
+
+    async def _refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a report that was read and refused before it came here."""
+        known: Known | None = scope[CHARGE_KEY].known
+        if isinstance(error, MachineNamedError) and known is not None:
+            await self._gate.foreign.note(known.machine_uuid or "", error.named, "body")
+        await respond(error)(scope, receive, send)
 
     async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         charge = Charge(self._gate, scope)

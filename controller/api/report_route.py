@@ -22,6 +22,7 @@ from controller.api.gate import CHARGE_KEY, GATE_KEY, REPORTS, ROUTE_KEY, Charge
 from controller.api.request_body import read_bounded, require_encoding, require_json, unpack
 from controller.errors import (
     ControllerError,
+    MachineNamedError,
     OverloadedError,
     StoreUnavailableError,
     UnauthenticatedError,
@@ -85,7 +86,11 @@ async def _take(gate: Gate, charge: Charge, request: Request) -> Receipt:
     zipped = require_encoding(request, allow_gzip=True)
     require_json(request)
     body = await read_bounded(request, MAX_BYTES, gate.services.limits.body_seconds)
-    report, heard = await _parse(gate.hearing, uuid, body, zipped)
+    try:
+        report, heard = await _parse(gate.hearing, uuid, body, zipped)
+    except MachineNamedError as error:
+        await gate.foreign.note(uuid, error.named, "body")
+        raise
     submission = Submission(uuid, token_hash, report, gate.services.clock())
     try:
         receipt = await gate.services.intake.submit(submission)

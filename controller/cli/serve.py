@@ -92,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
         controller = build(settings, on_pass=narrator.passed)
         with listener:
             _serve(controller, listener, narrator)
+        controller.raise_if_lost()
     return exit_codes.OK
 
 
@@ -194,6 +195,9 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
             finally:
                 for each, handler in before.items():
                     signal.signal(each, handler)
+
+        async def on_tick(self, counter: int) -> bool:
+            return await super().on_tick(counter) or controller.store.lost is not None
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 NOTHING: Final = "–"  # noqa: RUF001 - a dash, meant to be seen
 _MINUS: Final = "\u2212"
-PLATFORM_NAMES: Final = {"windows": "Windows", "darwin": "macOS", "linux": "Linux", "all": "All"}
+PLATFORM_NAMES: Final = {
+    "windows": "Windows",
+    "darwin": "macOS",
+    "linux": "Linux",
+    "all": "All platforms",
+}
 OUTCOME_NAMES: Final = {
     "passed": "Passed",
     "failed": "Failed",
@@ -117,6 +123,11 @@ def phrase(word: str) -> str:
     """``system_updates`` is ``System updates``."""
     text = word.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+def spaced(word: str) -> str:
+    """``SourceVerified`` is ``Source verified``."""
+    return phrase(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word).lower())
 
 
 def short(commit: str | None) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from controller.errors import RejectedError
+from controller.errors import MachineNamedError, RejectedError
 from controller.intake.strict_json import BLANKS, parse
 from controller.model.documents import UUID_PATTERN, parse_instant
 from controller.model.report import Report, Result
@@ -48,6 +48,10 @@ class ReportBody(TypedDict):
 
 REPORT: Final[TypeAdapter[ReportBody]] = TypeAdapter(ReportBody)
 RESULT: Final[TypeAdapter[ResultBody]] = TypeAdapter(ResultBody)
+_SENDERS: Final = frozenset(
+    {("agent_uuid",), ("agent_id",), ("machine_uuid",), ("machine_id",), ("uuid",)}
+)
+"""Unknown fields by which a report would say whose it is."""
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -153,9 +157,14 @@ def _shaped(adapter: TypeAdapter[_Shape], value: object) -> _Shape:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        problems = tuple((_field(each["loc"]), each["msg"]) for each in error.errors()[:20])
+        found = error.errors()
+        problems = tuple((_field(each["loc"]), each["msg"]) for each in found[:20])
         field, message = problems[0]
-        raise RejectedError(f"{field}: {message}" if field else message, problems) from error
+        told = f"{field}: {message}" if field else message
+        named = next((each["input"] for each in found if each["loc"] in _SENDERS), None)
+        if isinstance(named, str):
+            raise MachineNamedError(told, problems, named=named) from error
+        raise RejectedError(told, problems) from error
 
 
 def _result(shaped: ResultBody) -> Result:

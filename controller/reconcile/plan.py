@@ -103,14 +103,25 @@ def shifted(
     }
 
 
-def foreign(current: Current, head: Configuration, *, source: str) -> tuple[Problem, ...]:
-    """Declarations of what another source declares already: one object has one manager."""
+def foreign(
+    current: Current,
+    head: Configuration,
+    *,
+    source: str,
+    removed: frozenset[str] = frozenset(),
+) -> tuple[Problem, ...]:
+    """Declarations of what another source declares already: one object has one manager.
+
+    What belongs to a source that the operator has ``removed`` may be taken over.
+    """
     found = []
     for kind in KINDS:
         for id_, declared in head.of_kind(kind).items():
             managed = current.get((kind, id_))
             if managed and managed.managed_by == "git" and managed.manager != f"git:{source}":
                 other = managed.manager.removeprefix("git:")
+                if other in removed:
+                    continue
                 where = f" ({managed.origin})" if managed.origin else ""
                 message = (
                     f"{kind} {id_!r} is declared by the source {other!r} already{where}; remove one"

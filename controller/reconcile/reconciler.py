@@ -17,7 +17,7 @@ from controller.reconcile.failpoints import reached
 from controller.reconcile.operations import resumed
 from controller.reconcile.record import conclude, worth_storing
 from controller.reconcile.steps import STEPS
-from controller.reconcile.summarize import fresh, with_settings
+from controller.reconcile.summarize import fresh, returned, with_settings
 from controller.reconcile.work import Pass
 from controller.source.interface import Source
 from controller.store.interface import Store
@@ -79,7 +79,7 @@ class Reconciler:
         }
         with self._store.read() as reading:
             known = reading.source(source.name)
-        if known is not None and with_settings(known, **settings) == known:
+        if known and not known.removed and with_settings(known, **settings) == known:
             return known
         with self._store.write() as writing:
             known = writing.source(source.name)
@@ -88,6 +88,8 @@ class Reconciler:
                 if known
                 else fresh(source.name, **settings, as_of=self._clock())
             )
+            if status.removed:
+                status = returned(status, self._clock())
             writing.save_source(status)
         return status
 

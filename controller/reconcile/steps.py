@@ -103,6 +103,7 @@ def load(work: Pass) -> Ending | None:
         in_force = reading.in_force()
         first_applied = reading.first_applied()
         work.settings = reading.settings_of(work.name)
+        removed = frozenset(each.name for each in reading.sources() if each.removed)
     work.current = {
         (kind, id_): managed for kind in KINDS for id_, managed in in_force.of_kind(kind).items()
     }
@@ -119,7 +120,7 @@ def load(work: Pass) -> Ending | None:
         replace(each, level="warning") if each.clock else each for each in loaded.problems
     )
     problems += outside(work.head, work.limit, work.name)
-    problems += foreign(work.current, work.head, source=work.name)
+    problems += foreign(work.current, work.head, source=work.name, removed=removed)
     if any(each.level == "error" for each in problems):
         return invalid(problems)
     work.warnings = bounded(problems)

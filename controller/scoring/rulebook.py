@@ -100,7 +100,7 @@ class Rulebook:
         self.ended = ended
         self.selected: Mapping[str, tuple[str, ...]] = _Selected(policies, checks, settings)
         self.fits: dict[Platform, int] = {
-            platform: self._bits(
+            platform: self.bits(
                 id_ for id_, check in checks.items() if platform in check.document.platforms
             )
             for platform in PLATFORMS
@@ -109,7 +109,8 @@ class Rulebook:
         self._matching: dict[tuple[Platform, tuple[str, ...]], tuple[str, ...]] = {}
         self._waiver_bits: dict[str, int] = {}
 
-    def _bits(self, check_ids: Iterable[str]) -> int:
+    def bits(self, check_ids: Iterable[str]) -> int:
+        """The positions of these checks."""
         bits = 0
         for check_id in check_ids:
             bits |= 1 << self.positions[check_id]
@@ -204,7 +205,7 @@ class Rulebook:
         found = self._waiver_bits.get(waiver_id)
         if found is None:
             checks = self.waivers[waiver_id].document.checks
-            found = self._bits(id_ for id_ in checks if id_ in self.checks)
+            found = self.bits(id_ for id_ in checks if id_ in self.checks)
             self._waiver_bits[waiver_id] = found
         return found
 

@@ -19,6 +19,7 @@ from controller.scoring.carry import Carry, same_facts
 from controller.scoring.rulebook import Moment
 from controller.store.audit import AuditWriting
 from controller.store.columns import instant, to_json
+from controller.store.differences import kept
 from controller.store.expiry import ExpiryWriting
 from controller.store.interface import Cause
 from controller.store.sources import SourcesWriting
@@ -86,7 +87,9 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                 self.save_judged(replace(self.judged(), visible_revision=record.revision))
         epoch = self.judged().epoch
         self.record_revision(replace(record, epoch=epoch))
-        for operation in plan.operations:
+        additions = {"add", "delete"}  # the file itself says what they are
+        fields = kept([() if op.op in additions else op.fields for op in plan.operations])
+        for operation, differences in zip(plan.operations, fields, strict=True):
             self.add_audit(
                 manager,
                 operation.op,
@@ -97,10 +100,12 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                     "path": operation.place.path,
                     "line": operation.place.line,
                     **_provenance(provenance.get(operation.place.path), record),
+                    **differences,
+                    **({"from_path": operation.previous_path} if operation.previous_path else {}),
                 },
             )
         if settings_changed:
-            detail = {"before": own.model_dump(mode="json")}
+            detail = {"before": own.model_dump(mode="json"), **next(kept([plan.settings]))}
             self.add_audit(
                 manager,
                 "settings",
@@ -119,7 +124,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
         stored = row[0] if row else None
         fits = {
             "add": stored is None,
-            "adopt": stored is not None and not stored.startswith("git:"),
+            "adopt": stored is not None and self._may_be_taken_over(stored),
             "change": stored == manager,
             "move": stored == manager,
             "delete": stored == manager,
@@ -128,6 +133,14 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             raise ConflictError(
                 f"{operation.kind} {operation.id!r} changed while the plan was made; it is planned again"
             )
+
+    def _may_be_taken_over(self, manager: str) -> bool:
+        """What git does not manage, or did by a source that the operator has removed."""
+        kind, _, name = manager.partition(":")
+        if kind != "git":
+            return True
+        source = self.source(name)
+        return source is not None and source.removed
 
     def _keep_adopted(self, operation: Operation, revision: str, as_of: datetime) -> None:
         row = self.db.one(

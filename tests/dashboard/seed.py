@@ -273,7 +273,9 @@ def _finish(made: Seeded, ending: str) -> None:
     if ending == "held":
         gone: dict[str, str | None] = {
             str(path.relative_to(made.repository.path)): None
-            for path in (made.repository.path / "policies").glob("*/*.yaml")
+            for folder in ("policies", "exceptions")
+            for path in (made.repository.path / folder).rglob("*.yaml")
+            if path.name != "start-here.yaml"
         }
         made.commit(gone, "Remove policies that nobody reads", "Jonas Weiss")
     elif ending == "stalled":

@@ -178,7 +178,7 @@ def test_a_commit_on_the_trend_says_by_how_much_it_moved_the_score(
     fleet: Seeded, site: str, visit: Visits
 ) -> None:
     page = visit(site, fleet.tokens["viewer"]).open("/")
-    mark = page.locator("svg.wide-only a.mark").first
+    mark = page.locator("svg.w640 a.mark").first
     tip = mark.locator(".tip")
     assert not tip.is_visible()
 
