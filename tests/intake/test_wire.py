@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from controller.errors import MalformedError, RejectedError
 from controller.intake.wire import parse_report
+from controller.model.report import Report
 
 ID = str(uuid.uuid4())
 
@@ -121,7 +122,7 @@ def test_the_order_of_fields_and_the_blanks_decide_nothing(
 ) -> None:
     """Our agent's own order is read in a shorter way than any other."""
     ours = ("check_id", "digest", "status", "actual_value", "details", "rows")
-    found = []
+    found: list[Report | type[RejectedError]] = []
     for order in (ours, ours[::-1]):
         ordered = [{key: each[key] for key in order if key in each} for each in results]
         report = {"report_id": ID, "collected_at": "2026-06-01T12:00:00Z", "results": ordered}
