@@ -18,7 +18,7 @@ from controller.api.errors import RequestError
 from controller.api.gate import SAFE_HEADERS, Gate
 from controller.api.report_route import LARGE, PATH, repeatable, result_of, shown, word_of
 from controller.errors import ControllerError, UnauthenticatedError
-from controller.intake.hearing import Said
+from controller.intake.hearing import Heard
 from controller.store.interface import Receipt, Submission
 
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8"})
@@ -80,16 +80,16 @@ class QuickReports:
         """Read a report and queue it; the reply is told what became of it, now or later."""
         services, hearing = self._gate.services, self._gate.hearing
         try:
-            report, said = hearing.read(sender.machine_uuid, body)
+            report, heard = hearing.read(sender.machine_uuid, body)
             submission = Submission(*sender, report, services.clock())
-            services.intake.queue(submission, _Waiting(self, sender, said, reply))
+            services.intake.queue(submission, _Waiting(self, sender, heard, reply))
         except Exception as error:  # noqa: BLE001 - the edge answers for all of them
             self.refuse(sender, error, reply)
 
-    def answer(self, sender: Sender, said: Said | None, receipt: Receipt, reply: Reply) -> None:
+    def answer(self, sender: Sender, heard: Heard | None, receipt: Receipt, reply: Reply) -> None:
         """Answer a report that is on disk."""
-        if said is not None and repeatable(receipt):
-            self._gate.hearing.accepted(sender.machine_uuid, said)
+        if heard is not None and repeatable(receipt):
+            self._gate.hearing.accepted(sender.machine_uuid, heard)
         self._results[result_of(receipt)].inc()
         self._requests.inc()
         reply.taken(_encode(shown(receipt)))
@@ -106,12 +106,12 @@ class QuickReports:
 class _Waiting:
     """What the intake tells when a report is on disk, or is not."""
 
-    __slots__ = ("_quick", "_reply", "_said", "_sender")
+    __slots__ = ("_heard", "_quick", "_reply", "_sender")
 
     def __init__(
-        self, quick: QuickReports, sender: Sender, said: Said | None, reply: Reply
+        self, quick: QuickReports, sender: Sender, heard: Heard | None, reply: Reply
     ) -> None:
-        self._quick, self._sender, self._said, self._reply = quick, sender, said, reply
+        self._quick, self._sender, self._heard, self._reply = quick, sender, heard, reply
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         return self._reply.loop
@@ -121,7 +121,7 @@ class _Waiting:
         return False
 
     def set_result(self, receipt: Receipt, /) -> None:
-        self._quick.answer(self._sender, self._said, receipt, self._reply)
+        self._quick.answer(self._sender, self._heard, receipt, self._reply)
 
     def set_exception(self, error: Exception, /) -> None:
         self._quick.refuse(self._sender, error, self._reply)

@@ -3,17 +3,21 @@
 Most reports say what the one before said, but for an id, a time and a few results. Results whose bytes
 are those of the machine's last accepted report were read and checked then. This memory is a hint: the
 store takes changes only on top of the results it has on record, and asks for the whole otherwise.
+
+The digests here need not be hard to forge: whoever could make two lists of results with one digest
+speaks for that machine alone, and could as well send the first list again.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from dataclasses import replace
+from collections.abc import Sequence
 from threading import Lock
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from controller.errors import RejectedError
 from controller.intake.wire import instant, parse_report, parse_result
@@ -54,7 +58,7 @@ class Order(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What is kept of a machine's last report. Every print is 64 bits, keyed for this process."""
+    """What is kept of a machine's last report. A print is a digest of 64 bits."""
 
     digest: bytes
     """Of all results as they came."""
@@ -63,6 +67,26 @@ class Said(NamedTuple):
     prints: array[int]
     """Of every result."""
     order: Order
+
+
+class Heard:
+    """A report that is being taken: what is to be remembered of it, once it is known."""
+
+    __slots__ = ("_body", "_results", "said")
+
+    def __init__(self, body: bytes, results: memoryview, said: Said | None = None) -> None:
+        self._body, self._results, self.said = body, results, said
+
+    def whole(self) -> tuple[Result, ...]:
+        """Read all results.
+
+        Raises:
+            MalformedError: The bytes are not JSON as this program takes it.
+            RejectedError: They are not a report.
+        """
+        report = parse_report(self._body)
+        self.said = _said(bytes(self._results), report.results)
+        return report.results
 
 
 class Hearing:
@@ -75,8 +99,11 @@ class Hearing:
         self._orders: dict[Order, Order] = {}
         self._lock = Lock()
 
-    def read(self, uuid: str, body: bytes) -> tuple[Report, Said | None]:
+    def read(self, uuid: str, body: bytes) -> tuple[Report, Heard | None]:
         """Read a machine's report, as far as it is new.
+
+        What this process has not heard from the machine yet is left unread: the store may know that
+        it says what the one before said.
 
         Returns:
             The report, and what to hand to ``accepted`` when the store took it.
@@ -89,26 +116,29 @@ class Hearing:
         if cut is None:
             return parse_report(body), None
         envelope, results = cut
-        digest = _digest(results)
+        digest = xxh3_128_digest(results)
         said = self._said.get(uuid)
-        if said is None:
-            return _whole(body, bytes(results), digest)
+        heard = Heard(body, results, said)
+        since = Since(digest, None, heard.whole)
         changed: tuple[Result, ...] = ()
-        now = said
-        if said.digest != digest:
-            plain = bytes(results)
-            found = _changes(said, plain)
-            if found is None:
-                return _whole(body, plain, digest)
-            changed, groups, prints = found
-            now = Said(digest, groups, prints, said.order)
+        if said is not None:
+            if said.digest != digest:
+                found = _changes(said, bytes(results))
+                if found is not None:
+                    changed, groups, prints = found
+                    heard.said = Said(digest, groups, prints, said.order)
+                    since = Since(said.digest, len(prints), heard.whole)
+            else:
+                since = Since(digest, len(said.prints), heard.whole)
         run_id = None if envelope.run_id is msgspec.UNSET else envelope.run_id
         collected_at = instant(envelope.collected_at)
-        since = Since(said.digest, len(said.prints), lambda: parse_report(body).results)
-        return Report(envelope.report_id, collected_at, changed, run_id, digest, since), now
+        return Report(envelope.report_id, collected_at, changed, run_id, digest, since), heard
 
-    def accepted(self, uuid: str, said: Said) -> None:
+    def accepted(self, uuid: str, heard: Heard) -> None:
         """Remember what a machine said in a report that the store took as it was."""
+        said = heard.said
+        if said is None:
+            return
         with self._lock:
             if self._said.get(uuid) is said:
                 self._said.move_to_end(uuid)
@@ -151,11 +181,6 @@ def _cut(body: bytes) -> tuple[_Envelope, memoryview] | None:
     return envelope, memoryview(body)[start:end]
 
 
-def _digest(results: memoryview) -> bytes:
-    """Of the results; it means something to this process alone, whose key is in it."""
-    return hash(results).to_bytes(8, "little", signed=True) + len(results).to_bytes(4, "little")
-
-
 def _shape_of(results: bytes) -> int | None:
     """How a list of results is written; none when it is in no way that is known here."""
     for shape in (1, 0):
@@ -164,23 +189,24 @@ def _shape_of(results: bytes) -> int | None:
     return None
 
 
-def _whole(body: bytes, results: bytes, digest: bytes) -> tuple[Report, Said | None]:
-    report = replace(parse_report(body), digest=digest)
-    ids = tuple([each.check_id for each in report.results])
+def _said(results: bytes, read: Sequence[Result]) -> Said | None:
+    """What to remember of results that were read whole; none when they cannot be told apart."""
+    ids = tuple([each.check_id for each in read])
     shape = _shape_of(results)
     if shape is None:
-        return report, None
+        return None
     begins, between = _SHAPES[shape]
     pieces = results[len(begins) : -2].split(between)
     if not _aligned(pieces, ids):
-        return report, None
+        return None
     marks = tuple([b'%s"%s"' % (between, id_.encode()) for id_ in ids[_GROUP::_GROUP]])
     order = Order(ids, shape, marks)
     groups = _groups(results, order)
     if groups is None:
-        return report, None
-    prints = array("q", map(hash, pieces))
-    return report, Said(digest, array("q", [print_ for _, _, print_ in groups]), prints, order)
+        return None
+    prints = array("Q", map(xxh3_64_intdigest, pieces))
+    together = array("Q", [print_ for _, _, print_ in groups])
+    return Said(xxh3_128_digest(results), together, prints, order)
 
 
 def _aligned(pieces: list[bytes], ids: tuple[str, ...]) -> bool:
@@ -201,9 +227,9 @@ def _groups(results: bytes, order: Order) -> list[tuple[int, int, int]] | None:
         end = find(mark, start)
         if end < 0:
             return None
-        found.append((start, end, hash(view[start:end])))
+        found.append((start, end, xxh3_64_intdigest(view[start:end])))
         start = end + skip
-    found.append((start, len(results) - 2, hash(view[start:-2])))
+    found.append((start, len(results) - 2, xxh3_64_intdigest(view[start:-2])))
     return found
 
 
@@ -230,7 +256,7 @@ def _changes(
         if len(pieces) != len(ids[first : first + _GROUP]):
             return None
         for place, piece in enumerate(pieces, start=first):
-            print_ = hash(piece)
+            print_ = xxh3_64_intdigest(piece)
             if print_ == prints[place]:
                 continue
             prints[place] = print_

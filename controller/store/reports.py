@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from controller.errors import ControllerError, UnauthenticatedError
-from controller.model.report import Report
+from controller.model.report import Report, Since
 from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
 from controller.scoring.rulebook import Moment, Profile, Standing, standings
@@ -150,6 +150,8 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         self, known: Dealings, report: Report, received: int, scene: _Scene, *, duplicate: bool
     ) -> Receipt:
         """A report that changes nothing: it came before, or what is stored is newer."""
+        if report.since is not None and report.since.count is None:
+            report.since.whole()  # what is no report is refused, whatever its id or time
         self._keep(known, received, None, scene)
         profile = scene.moment.profile(known.uuid, known.os, known.tags)
         overall = standings(profile, known.posture)[0]
@@ -165,10 +167,11 @@ class ReportsWriting(Rescoring, EvidenceWriting):
             if in_step and self.fresh(known, submission.received_at):
                 gone = known.posture.reported & ~scene.catalog.in_force
                 if not report.results and not gone:
-                    return _unchanged(known, since.count), True
+                    return _unchanged(known, _count(since, known, asked)), True
                 absorbed = absorb(known.posture, report, scene.catalog, known.os)
                 if not (absorbed.unknown_checks or absorbed.outdated_checks):
-                    return replace(absorbed, accepted=since.count, reported=known.spoke), True
+                    count = _count(since, known, asked)
+                    return replace(absorbed, accepted=count, reported=known.spoke), True
             report = replace(report, results=since.whole(), since=None)
         return absorb(known.posture, report, scene.catalog, known.os, asked=asked), False
 
@@ -275,6 +278,14 @@ def _covered(profile: Profile, reported: int) -> tuple[str, ...]:
         for policy_id, bare in zip(profile.policies, profile.bare_targets, strict=True)
         if bare.counted and not bare.counted & ~reported
     )
+
+
+def _count(since: Since, known: Dealings, asked: int) -> int:
+    """How many results a report has whose results, or those they stand on, are on record."""
+    if since.count is not None:
+        return since.count
+    # Each of them has a position; where something was asked for, what was missing has one too.
+    return len(since.whole()) if asked else known.spoke.bit_count()
 
 
 def _unchanged(known: Dealings, count: int) -> Absorbed:
