@@ -105,7 +105,7 @@ def _placed(marks: Sequence[Mark], width: int) -> dict[float, Mark]:
 
 
 def _with_room(marks: list[Mark], width: int) -> list[Mark]:
-    found = []
+    found: list[Mark] = []
     for index, mark in enumerate(marks):
         # The line of a mark in the upper row crosses the lower one, not the other way round.
         later = [m for m in marks[index + 1 :] if m.tier <= mark.tier]
