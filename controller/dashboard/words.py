@@ -125,6 +125,11 @@ def phrase(word: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def abridged(text: str) -> str:
+    """A message with its commits and digests as short as people name them."""
+    return re.sub(r"(?:sha1:)?\b([0-9a-f]{7})[0-9a-f]{33,57}\b", r"\1", text)
+
+
 def spaced(word: str) -> str:
     """``SourceVerified`` is ``Source verified``."""
     return phrase(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word).lower())

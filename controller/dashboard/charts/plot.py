@@ -10,7 +10,7 @@ from typing import Final
 from controller.dashboard.charts.scale import Scale, score_range
 from controller.dashboard.words import short_day
 
-WIDTHS: Final = (330, 480, 640, 900)
+WIDTHS: Final = (330, 480, 640, 900, 1300)
 """A chart is drawn at each; the style sheet shows the one that fits its place, so texts keep their size."""
 LEFT, RIGHT, BELOW = 34, 14, 26
 """Pixels around the drawing: for the scores, for the last day's text, and for the days."""
