@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from controller import __version__
 from controller.cli.demo_machines import DemoMachine, cannot_tell, machines, passes, rows, share
 from controller.config.load import is_document
 from controller.model.machine import Machine
@@ -306,7 +307,7 @@ def _enroll(made: Seeded, count: int) -> Fleet:
     with made.store.write() as writing:
         key = add_key(writing, secret="seed")
         for demo in machines(count, SEED):
-            claim = Claim(demo.hostname, demo.os, demo.arch, "1.0.0", demo.os_version)
+            claim = Claim(demo.hostname, demo.os, demo.arch, __version__, demo.os_version)
             machine = writing.enroll(claim, key, sha(demo.hostname), made.now)
             if demo.tags:
                 machine = writing.set_machine_tags(
