@@ -19,6 +19,7 @@ MODULES = (
     "dashboard",
     "fleet",
     "herd",
+    "growth",
     "catalogs",
 )
 

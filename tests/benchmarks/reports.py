@@ -27,9 +27,9 @@ class Speaker:
             self.passed[n] = not self.passed[n]
             self._parts[n] = self._part(n)
 
-    def body(self) -> bytes:
-        """A report with an id and a time of its own."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def body(self, at: datetime | None = None) -> bytes:
+        """A report with an id and a time of its own: now, when none is given."""
+        now = (at or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         results = ",".join(self._parts)
         return f'{{"report_id":"{uuid.uuid4()}","collected_at":"{now}","results":[{results}]}}'.encode()
 
