@@ -16,7 +16,8 @@ from controller.model.machine import Machine
 from controller.model.managed import Managed
 from controller.model.posture import Posture
 from controller.scoring.ledger import column_sums
-from controller.scoring.rulebook import Moment, Profile, Rulebook
+from controller.scoring.profile import Profile
+from controller.scoring.rulebook import Moment, Rulebook
 from controller.scoring.verdict import Verdict, overall
 from controller.scoring.waivers import starts_at
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from controller.model.posture import Posture, positions
 from controller.model.terms import RISK_LEVELS
-from controller.scoring.rulebook import Profile, Standing
+from controller.scoring.profile import Profile
+from controller.scoring.standing import Standing
 
 OVERALL = 0
 """The key of all policies together, where a policy's number stands otherwise."""

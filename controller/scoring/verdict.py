@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from controller.model.posture import Posture
 from controller.model.terms import RISK_LEVELS, RiskLevel
-from controller.scoring.rulebook import Profile
+from controller.scoring.profile import Profile
 from controller.scoring.score import all_compliant, meets, tally
 
 

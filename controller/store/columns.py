@@ -15,7 +15,7 @@ import msgspec
 
 from controller.model.posture import Posture
 from controller.model.terms import RISK_LEVELS
-from controller.scoring.rulebook import Standing
+from controller.scoring.standing import Standing
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

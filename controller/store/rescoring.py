@@ -18,7 +18,9 @@ from typing import Final
 from controller.model.posture import Posture
 from controller.scoring.carry import Carry, carry_over, concerned
 from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
-from controller.scoring.rulebook import Moment, Profile, Shift, Standing, standings
+from controller.scoring.profile import Profile
+from controller.scoring.rulebook import Moment
+from controller.scoring.standing import Shift, Standing, standings
 from controller.store.columns import (
     StandingColumns,
     Times,

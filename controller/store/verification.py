@@ -9,7 +9,8 @@ from typing import Final
 
 from controller.model.integrity import AuditHead, Finding
 from controller.scoring.ledger import OVERALL, effective
-from controller.scoring.rulebook import Profile, Standing, standings
+from controller.scoring.profile import Profile
+from controller.scoring.standing import Standing, standings
 from controller.store.audit import HEAD, AuditReading
 from controller.store.columns import StandingColumns, posture_of, standing_columns
 from controller.store.context import Judged

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.managed import GitOrigin, Managed
 from controller.model.posture import Posture
-from controller.scoring.rulebook import Rulebook, Shift, score_profile, standings
+from controller.scoring.profile import score_profile
+from controller.scoring.rulebook import Rulebook
+from controller.scoring.standing import Shift, standings
 from tests.builders import NOW, make_check, make_policy, make_waiver
 from tests.scoring.naive import ORDER, Item, naive_score
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from controller.model.posture import Posture
-from controller.scoring.rulebook import Moment, Shift, Standing, standings
+from controller.scoring.rulebook import Moment
+from controller.scoring.standing import Shift, Standing, standings
 from controller.store.store import SqlStore
 from tests.benchmarks.fleet import NOW, rescore, stored
 from tests.benchmarks.measure import Outcome, faster, interleave
