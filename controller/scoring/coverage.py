@@ -88,7 +88,7 @@ class Covered:
     def count(self, check_at: Mapping[int, str]) -> None:
         """Turn what was gathered into counts a check."""
         for column, name in enumerate(("passed", "failed", "error", "pending")):
-            for position, number in column_sums(row[column] for row in self._rows).items():
+            for position, number in column_sums([row[column] for row in self._rows]).items():
                 hidden = self.checks.setdefault(check_at[position], Hidden())
                 setattr(hidden, name, getattr(hidden, name) + number)
         self._rows.clear()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.managed import Managed
@@ -22,6 +22,25 @@ from controller.scoring.profile import MachineScore, Profile, profile_of, score_
 from controller.scoring.score import Target
 from controller.scoring.selection import Selection
 from controller.scoring.waivers import Ended, active, starts_at
+
+
+class Kindred(Protocol):
+    """What decides what is asked of a machine."""
+
+    @property
+    def uuid(self) -> str:
+        """Its identity, for exceptions of its own."""
+
+    @property
+    def os(self) -> Platform:
+        """Its platform."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags, sorted."""
+
+
+M = TypeVar("M", bound=Kindred)
 
 
 class _PolicyMasks(NamedTuple):
@@ -229,13 +248,14 @@ class Moment:
         self.active = active_ids
         self._profiles: dict[object, Profile] = {}
         self._everywhere: list[str] = []
-        self._by_agent: defaultdict[str, list[str]] = defaultdict(list)
+        self.own_waivers: defaultdict[str, list[str]] = defaultdict(list)
+        """By machine uuid: ids of the active exceptions that name it."""
         self._by_tag: defaultdict[str, list[str]] = defaultdict(list)
         for id_ in sorted(active_ids):
             document = rulebook.waivers[id_].document
             if document.scope == "agent":
                 for uuid in document.agents:
-                    self._by_agent[uuid].append(id_)
+                    self.own_waivers[uuid].append(id_)
             elif document.scope == "tag" and document.tag is not None:
                 self._by_tag[document.tag].append(id_)
             else:
@@ -246,12 +266,12 @@ class Moment:
         found = list(self._everywhere)
         for tag in tags:
             found += self._by_tag.get(tag, ())
-        found += self._by_agent.get(uuid, ())
+        found += self.own_waivers.get(uuid, ())
         return tuple(found)
 
     def profile(self, uuid: str, os: Platform, tags: tuple[str, ...]) -> Profile:
         """What this moment asks of a machine."""
-        agent_waivers = self._by_agent.get(uuid)
+        agent_waivers = self.own_waivers.get(uuid)
         key = (os, tags, tuple(agent_waivers) if agent_waivers else None)
         profile = self._profiles.get(key)
         if profile is None:
@@ -274,3 +294,15 @@ class Moment:
         """Score a machine, with everything that explains it."""
         profile = self.profile(uuid, os, tags)
         return score_profile(profile, posture)
+
+
+def kinds(machines: Iterable[M], *moments: Moment) -> Iterator[tuple[tuple[Profile, ...], list[M]]]:
+    """Machines by what these moments ask of them, with the profile under each moment."""
+    own = [moment.own_waivers for moment in moments if moment.own_waivers]
+    found: defaultdict[object, list[M]] = defaultdict(list)
+    for each in machines:
+        mine = tuple(tuple(by.get(each.uuid, ())) for by in own) if own else None
+        found[each.os, each.tags, mine].append(each)
+    for alike in found.values():
+        uuid, os, tags = alike[0].uuid, alike[0].os, alike[0].tags
+        yield tuple(moment.profile(uuid, os, tags) for moment in moments), alike

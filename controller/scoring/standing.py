@@ -7,7 +7,7 @@ from typing import NamedTuple
 from controller.model.posture import Posture
 from controller.model.terms import RiskLevel
 from controller.scoring.profile import Profile
-from controller.scoring.score import Masks, weigh
+from controller.scoring.score import weigh
 
 
 class Standing(NamedTuple):
@@ -67,56 +67,3 @@ def standings(profile: Profile, posture: Posture) -> tuple[Standing, ...]:
 
 _standing = Standing._make
 """Half the cost of a call by names."""
-
-
-class Shift:
-    """What changes for a kind of machine from one profile to another with the same policies."""
-
-    def __init__(self, old: Profile, new: Profile) -> None:
-        """Compare two profiles.
-
-        Raises:
-            ValueError: They are of different policies.
-        """
-        if old.policies != new.policies or old.bare_targets != new.bare_targets:
-            raise ValueError("only profiles of the same policies can be compared")
-        self._places = [
-            (index + 1, Masks.of(target), (target.threshold[0], 100 * target.threshold[1]))
-            for index, (before, target) in enumerate(zip(old.targets, new.targets, strict=True))
-            if target != before
-        ]
-        self._overall = Masks.of(new.overall) if old.overall != new.overall else None
-        pairs = [*zip(old.targets, new.targets, strict=True), (old.overall, new.overall)]
-        self.bits = 0
-        """Positions that count on one side alone: a machine without an outcome there stays as it is."""
-        for before, target in pairs:
-            self.bits |= before.counted ^ target.counted
-            self.bits |= before.counted_errors ^ target.counted_errors
-            for was, now in zip(before[:4], target[:4], strict=True):
-                self.bits |= was ^ now
-
-    def apply(self, posture: Posture, was: tuple[Standing, ...]) -> tuple[Standing, ...]:
-        """A machine's standings under the new profile, from those under the old one."""
-        passed, failed, errored, _ = posture
-        if not (passed | failed | errored) & self.bits:
-            return was
-        now = list(was)
-        for place, masks, (numerator, denominator) in self._places:
-            weight, total, risk = weigh(masks, passed, failed, errored)
-            if total:
-                hundredths: int | None = weight * 10_000 // total
-                compliant: bool | None = denominator * weight >= numerator * total
-            else:
-                hundredths = compliant = None
-            now[place] = _standing((hundredths, risk, compliant, *was[place][3:]))
-        hundredths, risk, verdict, *bare = was[0]
-        if self._overall is not None:
-            weight, total, risk = weigh(self._overall, passed, failed, errored)
-            hundredths = weight * 10_000 // total if total else None
-        if self._places:
-            verdict = None
-            for each in now[1:]:
-                if each[2] is not None:
-                    verdict = each[2] and verdict is not False
-        now[0] = _standing((hundredths, risk, verdict, *bare))
-        return tuple(now)

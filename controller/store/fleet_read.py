@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
+
 from controller.model.terms import RISK_LEVELS
 from controller.scoring.ledger import OVERALL
 from controller.store.columns import instant, moment_of, truth
@@ -204,7 +206,7 @@ class FleetReading(ObjectsReading):
         return [
             (at, tuple(values), Cause(kind, ref, detail))
             for at, kind, ref, detail, body in rows
-            for machine, policy, *values in json.loads(zlib.decompress(body))
+            for machine, policy, *values in msgspec.json.decode(zlib.decompress(body))
             if machine == number and policy == key
         ]
 

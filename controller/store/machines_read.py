@@ -12,10 +12,9 @@ from controller.model.documents import Waiver
 from controller.model.machine import Machine
 from controller.model.posture import Posture
 from controller.model.report import Evidence
-from controller.model.terms import EnrollmentStatus
+from controller.model.terms import RISK_NUMBER, EnrollmentStatus
 from controller.scoring.ledger import OVERALL
 from controller.store.columns import (
-    RISK_NUMBER,
     bits_of,
     flag,
     instant,
