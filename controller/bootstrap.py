@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,12 +24,13 @@ from controller.settings import Settings
 from controller.store.interface import Store
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from fastapi import FastAPI
 
     from controller.reconcile.reconciler import PassResult
 
 SIGN_INS_PER_MINUTE = 20
 """Attempts from one address, good and bad together."""
+_log = logging.getLogger(__name__)
 
 
 def open_data(data: Path) -> Store:
@@ -82,6 +85,9 @@ def git_release() -> str:
 def hold(data: Path) -> Iterator[None]:
     """Keep a data folder to one controller; the lock goes when the process does.
 
+    It refuses a second controller at once, where file locks work. What makes it harmless when they do
+    not is the store's lease, which every write transaction looks at (docs/adr/0020-one-writer.md).
+
     Raises:
         StoreInUseError: Another controller holds it.
     """
@@ -91,12 +97,24 @@ def hold(data: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
             raise StoreInUseError(
-                f"another controller uses {data}; stop it, or give this one its own --data"
+                f"another controller uses {data}{f' ({holder})' if holder else ''}; stop it, or give "
+                "this one its own --data"
             ) from None
+        except OSError as error:
+            _log.warning(
+                "%s cannot be locked (%s); the lease alone guards it", data, error.strerror
+            )
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{_this_process()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _this_process() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +123,7 @@ class Controller:
 
     settings: Settings
     store: Store
-    app: ASGIApp
+    app: FastAPI
     clock: Callable[[], datetime]
     places: Mapping[str, str]
     """Source to its address without user information."""
@@ -113,6 +131,15 @@ class Controller:
     """A fresh address of the dashboard that signs in whoever opens it, once, within ten minutes."""
     start: Callable[[], None]
     stop: Callable[[], None]
+
+    def raise_if_lost(self) -> None:
+        """Say that another controller has taken the data folder over, once it has.
+
+        Raises:
+            LeaseLostError: It has; nothing more was written.
+        """
+        if self.store.lost is not None:
+            raise self.store.lost
 
 
 def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> Controller:
@@ -129,12 +156,14 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     from controller.dashboard.app import create_dashboard
     from controller.dashboard.services import Services as DashboardServices
     from controller.intake.intake import Intake
+    from controller.reconcile.health import HealthWatch
     from controller.schedule.clock import SteadyClock
     from controller.schedule.loop import Timekeeper
     from controller.wiring import Sources, Telling
 
     clock = SteadyClock()
     store = open_data(settings.data)
+    store.take_over(_this_process(), clock())
     running = Sources(settings, store, clock=clock, done=on_pass)
     intake = Intake(store)
     keep = timedelta(days=settings.operator.keep_days)
@@ -174,11 +203,15 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     stopping = threading.Event()
     ticking = threading.Thread(target=timekeeper.run, args=(stopping,), name="time", daemon=True)
 
+    health = HealthWatch(store, clock)
+    watching = threading.Thread(target=health.run, args=(stopping,), name="health", daemon=True)
+
     def start() -> None:
         telling.subscribe()
         running.register()
         intake.start()
         ticking.start()
+        watching.start()
         running.start()
         telling.start()
 
@@ -186,8 +219,9 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         stopping.set()
         running.stop()
         intake.stop()
-        if ticking.is_alive():
-            ticking.join(10)
+        for thread in (ticking, watching):
+            if thread.is_alive():
+                thread.join(10)
         telling.stop()
         running.close()
         store.close()

@@ -108,6 +108,12 @@ class StoreInUseError(StoreError):
     reason = "StoreInUse"
 
 
+class LeaseLostError(StoreError):
+    """Raised by every write once another controller has taken the store over; it never succeeds again."""
+
+    reason = "LeaseLost"
+
+
 class BackupError(StoreError):
     """Raised when a backup cannot be written, or a file is not a whole backup."""
 
@@ -170,6 +176,22 @@ class MalformedError(RejectedError):
     """Raised when input is not even well-formed: not JSON, a duplicate key, nested too deeply."""
 
     reason = "Malformed"
+
+
+class MachineNamedError(RejectedError):
+    """Raised when a report says whose it is: that is known from the credential alone.
+
+    Attributes:
+        named: the machine it names, as it came.
+    """
+
+    reason = "MachineNamed"
+
+    def __init__(
+        self, message: str, problems: tuple[tuple[str, str], ...] = (), *, named: str
+    ) -> None:
+        super().__init__(message, problems)
+        self.named = named
 
 
 class PreconditionError(ControllerError):

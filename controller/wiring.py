@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import random
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from controller.model.notice import Subscription
 from controller.model.operator import DeclaredSource, Target
 from controller.notify.courier import Courier, refuse_plain_http
 from controller.notify.lookout import Lookout
+from controller.reconcile.leftovers import Leftovers
 from controller.reconcile.loop import Loop
 from controller.reconcile.preview import Previewer
 from controller.reconcile.proposals import Proposer
@@ -63,8 +65,15 @@ class Sources:
         self._told = done
         self.tally = Tally()
         self._sources = {each.name: make_source(settings, each) for each in settings.sources}
+        self._limits = {each.name: each.limit for each in settings.sources}
         self._reconcilers: dict[str, Reconciler] = {}
         self._loops: dict[str, Loop] = {}
+        self._data = settings.data
+        self._leftovers = Leftovers(store, (), clock, forget=self._forget)
+        self._stopping = threading.Event()
+        self._looking_after = threading.Thread(
+            target=self._leftovers.run, args=(self._stopping,), name="leftovers", daemon=True
+        )
         for declared in settings.sources:
             name = declared.name
             self._reconcilers[name] = Reconciler(
@@ -89,18 +98,23 @@ class Sources:
         return {name: source.url for name, source in self._sources.items()}
 
     def register(self) -> None:
-        """Make all sources known; say which are known and no longer configured."""
+        """Make all sources known, and see to those that are known and no longer configured."""
         for reconciler in self._reconcilers.values():
             reconciler.register()
         with self._store.read() as reading:
-            gone = [each.name for each in reading.sources() if each.name not in self._sources]
-        for name in gone:
+            gone = {each.name for each in reading.sources()} - self._sources.keys()
+        for name in sorted(gone):
             _log.warning(
-                "source %s is no longer configured; what it declared stays in force as it is", name
+                "source %s is no longer configured; what it declared stays in force until somebody "
+                "decides: gitward status",
+                name,
             )
+        self._leftovers.names = gone
+        self._leftovers.step()
 
     def start(self) -> None:
         """Begin every loop, with a pass at once."""
+        self._looking_after.start()
         for loop in self._loops.values():
             loop.start()
 
@@ -115,18 +129,19 @@ class Sources:
             self._loops[name].hint()
 
     def previewer(self) -> Previewer:
-        """Plans against any source; the first is meant where none is named."""
+        """Plans against any source."""
         first, *others = self._sources.values()
-        return Previewer(first, self._store, *others)
+        return Previewer(first, self._store, *others, limits=self._limits)
 
     def proposer(self, *, enabled: bool) -> Proposer | None:
-        """Branches go to the first git source; a working tree's files are edited in place."""
+        """Branches go to git sources; a working tree's files are edited in place."""
         from controller.source.mirror import GitSource
 
-        first = next(iter(self._sources.values()))
-        if not isinstance(first, GitSource):
+        git = [each for each in self._sources.values() if isinstance(each, GitSource)]
+        if not git:
             return None
-        return Proposer(first, self._store, enabled=enabled)
+        first, *others = git
+        return Proposer(first, self._store, *others, enabled=enabled, limits=self._limits)
 
     def read_file(self, name: str, path: str) -> str | None:
         """A document's text as it is at the applied revision; none when it is out of reach."""
@@ -144,10 +159,17 @@ class Sources:
 
     def stop(self) -> None:
         """End every loop; all are told before any is waited for."""
+        self._stopping.set()
         for loop in self._loops.values():
             loop.stop(0)
         for loop in self._loops.values():
             loop.stop(_STOP_SECONDS / len(self._loops))
+        if self._looking_after.ident is not None:
+            self._looking_after.join(_STOP_SECONDS)
+
+    def _forget(self, name: str) -> None:
+        """Remove the mirror of a source of which nothing is left."""
+        shutil.rmtree(self._data / "mirrors" / name, ignore_errors=True)
 
     def close(self) -> None:
         """End every git process and give the mirrors back."""
@@ -219,7 +241,7 @@ def make_source(settings: Settings, declared: DeclaredSource) -> Source:
         SourceError: The address, ref or path is not accepted.
         UsageError: A secret that it names is not there.
     """
-    from controller.config.contents import is_document
+    from controller.config.files import is_document
 
     if settings.working_tree:
         from controller.source.worktree import WorkingTreeSource

@@ -88,10 +88,11 @@ def create_app(
         GateKeeper,
         gate=gate,
         fallback=fallback,
-        shortcut=QuickReports(gate),
         reads=QuickReads(services).around,
         quick_paths=PATHS,
     )
+    # For the server's protocol, which takes simple reports before any of this.
+    app.state.quick_reports = QuickReports(gate)
     # First, since it is asked for most.
     app.router.routes.append(
         PlainRoute(report_route.PATH, report_route.ReportRoute(), methods=["POST"])

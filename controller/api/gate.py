@@ -6,23 +6,28 @@ treatment as answers.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Collection
-from typing import Final, Protocol
+from functools import partial
+from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controller.api.errors import RequestError, error_response, internal_error, respond
+from controller.api.errors import error_response, internal_error, respond
+from controller.api.foreign import ForeignNames
 from controller.api.metrics import Metrics
 from controller.api.rate_limit import Allowance, RateLimiter, address_key
 from controller.api.services import Services
 from controller.api.tokens import Known, KnownTokens, bearer_hash
-from controller.errors import ControllerError
+from controller.errors import MachineNamedError, StoreError
 from controller.intake.hearing import Hearing
-from controller.store.interface import Principal
 
+LARGE_BODIES: Final = 2
+"""How many requests beyond the usual size are held at once."""
 SERVICE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 _UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
 """Probes come often and from one address."""
@@ -38,6 +43,8 @@ WEBHOOKS: Final = "/api/v1/webhooks/"
 GATE_KEY: Final = "gitward.gate"
 CHARGE_KEY: Final = "gitward.charge"
 ROUTE_KEY: Final = "gitward.route"
+REFUSED_KEY: Final = "gitward.refused"
+"""In the scope of a report that was read and refused before it came here: the error to answer."""
 _log = logging.getLogger(__name__)
 
 
@@ -50,13 +57,30 @@ class Gate:
         self.known = KnownTokens()
         self.metrics = Metrics(services)
         self.hearing = Hearing()
+        self.room_for_large = asyncio.Semaphore(LARGE_BODIES)
+        self.foreign = ForeignNames(services, self.metrics)
+
+    def whose(self, token_hash: str) -> Known | None:
+        """Whom a token belongs to, as far as it takes to count and to route.
+
+        A token that was not seen before is looked up at once, by its key: a process that has just
+        started must not take a whole fleet behind one address for people who guess.
+        """
+        known = self.known.get(token_hash)
+        if known is not None:
+            return known
+        with contextlib.suppress(StoreError):
+            principal = self.services.store.bearer(token_hash, self.services.clock())
+            if principal is not None:
+                return self.known.remember(token_hash, principal)
+        return None
 
 
 class Charge:
     """Whose account a request goes on.
 
-    A token seen valid before has its own account (an agent's costs nothing); any other request goes
-    on its address's, before the token is looked up, so that guessing is bounded however parallel.
+    A valid token has its own account (an agent's costs nothing); any other request goes on its
+    address's before anything waits, so that guessing is bounded however parallel.
     """
 
     def __init__(self, gate: Gate, scope: Scope) -> None:
@@ -69,7 +93,7 @@ class Charge:
             self._address = f"webhooks {self._address}"
             self._anonymous = self._limits.unproven_webhooks_per_minute
         self.token_hash = bearer_hash(scope["headers"])
-        self.known: Known | None = gate.known.get(self.token_hash) if self.token_hash else None
+        self.known: Known | None = gate.whose(self.token_hash) if self.token_hash else None
         self.allowance: Allowance | None = None
         self._account: tuple[str, int] | None = None
         if scope["path"] not in _UNCOUNTED:
@@ -82,13 +106,6 @@ class Charge:
         elif self.known.machine_uuid is None:
             self._account = (f"token:{self.token_hash}", self._limits.user_requests_per_minute)
         return self._gate.limiter.charge(*self._account) if self._account else None
-
-    def recognise(self, hash_: str, principal: Principal) -> None:
-        """The store knows the token: give the request back to its address."""
-        was_known, self.known = self.known, self._gate.known.remember(hash_, principal)
-        if was_known is None:
-            self.forgive()
-            self.allowance = self._charge()
 
     def disown(self) -> None:
         """The store does not know the token any more: it goes on the address after all."""
@@ -104,14 +121,6 @@ class Charge:
         self.allowance = self._account = None
 
 
-class Shortcut(Protocol):
-    """A shorter way to the answer of one kind of request."""
-
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Answer; false when the request, untouched, is the application's."""
-        ...
-
-
 class GateKeeper:
     """The middleware."""
 
@@ -120,7 +129,6 @@ class GateKeeper:
         app: ASGIApp,
         gate: Gate,
         fallback: ASGIApp | None = None,
-        shortcut: Shortcut | None = None,
         reads: Callable[[ASGIApp], ASGIApp] | None = None,
         quick_paths: Collection[str] = (),
     ) -> None:
@@ -130,14 +138,12 @@ class GateKeeper:
             app: What answers.
             gate: What the whole process shares.
             fallback: What answers paths that are not the API's.
-            shortcut: What may answer ``POST`` on one path instead.
             reads: What is put around the application for ``GET`` on ``quick_paths``.
             quick_paths: Paths whose answers are asked for again and again.
         """
         self._app = app
         self._gate = gate
         self._fallback = fallback
-        self._shortcut = shortcut
         self._reads = reads(app) if reads is not None else None
         self._quick_paths = quick_paths
 
@@ -157,19 +163,18 @@ class GateKeeper:
         app = self._app
         if self._reads is not None and path in self._quick_paths and scope["method"] == "GET":
             app = self._reads
-        if self._shortcut is not None and path == REPORTS and scope["method"] == "POST":
-            try:
-                if await self._shortcut.answer(scope, receive, send):
-                    return
-            except (ControllerError, RequestError) as error:
-                scope[ROUTE_KEY] = REPORTS
-                app = respond(error)
-            except ClientDisconnect:
-                return
-            except Exception:  # noqa: BLE001 - as below: the catch-all of this edge
-                _log.exception("this is a bug")
-                app = internal_error()
+        refused = scope.get(REFUSED_KEY)
+        if refused is not None:
+            scope[ROUTE_KEY] = REPORTS
+            app = partial(self._refuse, refused)
         await self._answer(app, scope, receive, send)
+
+    async def _refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a report that was read and refused before it came here."""
+        known: Known | None = scope[CHARGE_KEY].known
+        if isinstance(error, MachineNamedError) and known is not None:
+            await self._gate.foreign.note(known.machine_uuid or "", error.named, "body")
+        await respond(error)(scope, receive, send)
 
     async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         charge = Charge(self._gate, scope)

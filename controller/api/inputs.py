@@ -90,7 +90,7 @@ class Confirmation(SourceChoice):
 
 
 class PlanInput(SourceChoice):
-    """What to compare; without a base, with what is in force; without a source, of the first."""
+    """What to compare; without a base, with what is in force."""
 
     base: Revision | None = None
     head: Revision | None = None
@@ -100,8 +100,8 @@ class PlanInput(SourceChoice):
     """How many machines to name; null names all that change."""
 
 
-class ProposalInput(Input):
-    """A change for people to review."""
+class ProposalInput(SourceChoice):
+    """A change for people to review; without a source, for the one that it fits."""
 
     patch: Annotated[str, Field(min_length=1, max_length=512 * 1024)]
     """A unified diff, such as the 409 of a refused write has in ``patch``."""

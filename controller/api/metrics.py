@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -49,6 +50,12 @@ class Metrics:
             ["kind", "reason"],
             registry=self.registry,
         )
+        self.foreign_machines = Counter(
+            "gitward_foreign_machine",
+            "Requests by a machine's token that named another machine; they were refused.",
+            ["where"],
+            registry=self.registry,
+        )
         self.registry.register(_StoreCollector(services))
 
     def count_request(self, method: str, route: str, status: int) -> None:
@@ -80,6 +87,9 @@ class _StoreCollector(Collector):
     def _sources(self, reading: Reading) -> Iterator[Metric]:
         now = self._services.clock()
         ready = _gauge("source_ready", "Whether the newest revision is in force.", "source")
+        healthy = _gauge(
+            "source_healthy", "Whether machines report under it and its checks run.", "source"
+        )
         suspended = _gauge("source_suspended", "Whether reconciling is suspended.", "source")
         failures = _gauge("source_failures", "Fetches that failed in a row.", "source")
         unapplied = _gauge(
@@ -90,6 +100,7 @@ class _StoreCollector(Collector):
             condition = source.condition("Ready")
             is_ready = condition is not None and condition.status == "True"
             ready.add_metric([source.name], float(is_ready))
+            healthy.add_metric([source.name], _health(source))
             suspended.add_metric([source.name], float(source.suspended))
             failures.add_metric([source.name], float(source.failures))
             waiting = 0.0
@@ -98,7 +109,7 @@ class _StoreCollector(Collector):
             unapplied.add_metric([source.name], waiting)
             if source.last_applied_revision is not None:
                 info.add_metric([source.name, source.last_applied_revision], 1.0)
-        yield from (ready, suspended, failures, unapplied, info)
+        yield from (ready, healthy, suspended, failures, unapplied, info)
 
     def _exceptions(self, reading: Reading) -> Iterator[Metric]:
         now, in_force = self._services.clock(), reading.in_force()
@@ -134,6 +145,13 @@ def _behind(source: SourceStatus) -> bool:
         source.observed_revision is not None
         and source.observed_revision != source.last_applied_revision
     )
+
+
+def _health(source: SourceStatus) -> float:
+    """1 and 0; nothing that can be alarmed on while it is not known."""
+    condition = source.condition("Healthy")
+    values = {"True": 1.0, "False": 0.0}
+    return values.get(condition.status, math.nan) if condition else math.nan
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -1,32 +1,56 @@
 """The common report, taken without the application around it: a known machine, plain JSON, not large.
 
 Whatever is not that simple is left to the application untouched. Same checks, same answers: only the
-way there is shorter. Nothing here touches the store on the event loop.
+way there is shorter. Nothing here touches the store on the event loop, and nothing waits: who asks is
+told when the report is on disk.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
-from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope, Send
 
 from controller.api.errors import RequestError
 from controller.api.gate import SAFE_HEADERS, Gate
 from controller.api.report_route import LARGE, PATH, repeatable, result_of, shown, word_of
 from controller.errors import ControllerError, UnauthenticatedError
+from controller.intake.hearing import Heard
 from controller.store.interface import Receipt, Submission
 
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8"})
 _LENGTH_DIGITS: Final = 6
 _encode: Final = msgspec.json.encode
+HEADERS: Final = ((b"content-type", b"application/json"), *SAFE_HEADERS)
+"""Of every answer to a report that was taken, beside its length."""
+
+
+class Sender(NamedTuple):
+    """Whose report it is, as far as the head of the request can tell."""
+
+    machine_uuid: str
+    token_hash: str
+
+
+class Reply(Protocol):
+    """Who is to be answered. Called on the event loop, once."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def taken(self, body: bytes) -> None:
+        """The report is on disk; ``body`` is the answer's, with status 200 and ``HEADERS``."""
+        ...
+
+    def refused(self, error: Exception) -> None:
+        """Nothing was taken."""
+        ...
 
 
 class QuickReports:
-    """Takes what is simple. One per process."""
+    """Takes what is simple. One per process; used on its event loop alone."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -36,89 +60,94 @@ class QuickReports:
             word: metrics.reports.labels(word) for word in ("accepted", "duplicate", "superseded")
         }
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Take the report and answer it; false when the application is to do it all.
+    @property
+    def body_seconds(self) -> float:
+        """How long a body may take to arrive."""
+        return self._gate.services.limits.body_seconds
 
-        Raises:
-            ControllerError: The report is refused; it has been read and counted.
-            RequestError: So is the request.
+    def sender(self, headers: Sequence[tuple[bytes, bytes]]) -> Sender | None:
+        """Whose report a ``POST`` with these headers brings; none when the application is to take it.
+
+        Then the body has a length of at most ``LARGE``.
         """
-        token_hash = _simple(scope)
-        if token_hash is None:
-            return False
-        known = self._gate.known.get(token_hash)
-        if known is None or known.machine_uuid is None:
-            return False
+        token_hash = _simple(headers)
+        known = None if token_hash is None else self._gate.whose(token_hash)
+        if known is None or known.machine_uuid is None or token_hash is None:
+            return None
+        return Sender(known.machine_uuid, token_hash)
+
+    def take(self, sender: Sender, body: bytes, reply: Reply) -> None:
+        """Read a report and queue it; the reply is told what became of it, now or later."""
+        services, hearing = self._gate.services, self._gate.hearing
         try:
-            receipt = await self._take(known.machine_uuid, token_hash, receive)
-        except (ControllerError, RequestError) as error:
-            self._gate.metrics.reports.labels(word_of(error)).inc()
-            if isinstance(error, UnauthenticatedError):
-                self._gate.known.forget(token_hash)
-            raise
-        body = _encode(shown(receipt))
+            report, heard = hearing.read(sender.machine_uuid, body)
+            submission = Submission(*sender, report, services.clock())
+            services.intake.queue(submission, _Waiting(self, sender, heard, reply))
+        except Exception as error:  # noqa: BLE001 - the edge answers for all of them
+            self.refuse(sender, error, reply)
+
+    def answer(self, sender: Sender, heard: Heard | None, receipt: Receipt, reply: Reply) -> None:
+        """Answer a report that is on disk."""
+        if heard is not None and repeatable(receipt):
+            self._gate.hearing.accepted(sender.machine_uuid, heard)
         self._results[result_of(receipt)].inc()
         self._requests.inc()
-        length = (b"content-length", b"%d" % len(body))
-        headers = [(b"content-type", b"application/json"), length, *SAFE_HEADERS]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-        return True
+        reply.taken(_encode(shown(receipt)))
 
-    async def _take(self, uuid: str, token_hash: str, receive: Receive) -> Receipt:
-        services, hearing = self._gate.services, self._gate.hearing
-        body = await _read(receive, services.limits.body_seconds)
-        report, said = hearing.read(uuid, body)
-        submission = Submission(uuid, token_hash, report, services.clock())
-        receipt = await services.intake.submit(submission)
-        if said is not None and repeatable(receipt):
-            hearing.accepted(uuid, said)
-        return receipt
+    def refuse(self, sender: Sender, error: Exception, reply: Reply) -> None:
+        """Count a report that was not taken, and say so."""
+        if isinstance(error, ControllerError | RequestError):
+            self._gate.metrics.reports.labels(word_of(error)).inc()
+        if isinstance(error, UnauthenticatedError):
+            self._gate.known.forget(sender.token_hash)
+        reply.refused(error)
 
 
-def _simple(scope: Scope) -> str | None:
+class _Waiting:
+    """What the intake tells when a report is on disk, or is not."""
+
+    __slots__ = ("_heard", "_quick", "_reply", "_sender")
+
+    def __init__(
+        self, quick: QuickReports, sender: Sender, heard: Heard | None, reply: Reply
+    ) -> None:
+        self._quick, self._sender, self._heard, self._reply = quick, sender, heard, reply
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._reply.loop
+
+    def done(self) -> bool:
+        # A client that has gone does not undo what it sent.
+        return False
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        self._quick.answer(self._sender, self._heard, receipt, self._reply)
+
+    def set_exception(self, error: Exception, /) -> None:
+        self._quick.refuse(self._sender, error, self._reply)
+
+
+def _simple(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
     """The hash of the token when the request is of the simple kind."""
-    token: bytes | None = None
-    length = kind = b""
-    for name, value in scope["headers"]:
+    token = length = kind = b""
+    for name, value in headers:
         if name == b"authorization":
-            if token is not None:
+            if token:
                 return None
             token = value
         elif name == b"content-length":
             length = value
         elif name == b"content-type":
+            if kind:
+                return None
             kind = value
-        elif name == b"content-encoding":
+        elif name in _NOT_SIMPLE:
             return None
-    if token is None or not token.startswith(b"Bearer gwa_") or kind not in _JSON:
+    if not token.startswith(b"Bearer gwa_") or kind not in _JSON:
         return None
     if not length.isdigit() or len(length) > _LENGTH_DIGITS or int(length) > LARGE:
         return None
     return sha256(token[7:].strip()).hexdigest()
 
 
-async def _read(receive: Receive, seconds: float) -> bytes:
-    """The body, whose length is known to be small; in time or not at all."""
-    try:
-        async with asyncio.timeout(seconds):
-            message = await receive()
-            body = _part(message)
-            while message.get("more_body", False):
-                message = await receive()
-                body += _part(message)
-    except TimeoutError:
-        raise RequestError(
-            408,
-            "BODY_TIMEOUT",
-            f"the body took more than {seconds:g} s to arrive",
-            {"Connection": "close"},
-        ) from None
-    return body
-
-
-def _part(message: Message) -> bytes:
-    if message["type"] != "http.request":
-        raise ClientDisconnect
-    body: bytes = message.get("body", b"")
-    return body
+_NOT_SIMPLE: Final = frozenset({b"content-encoding", b"expect", b"upgrade", b"transfer-encoding"})

@@ -7,6 +7,7 @@ writes the report. Nothing here touches the store on the event loop.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final, cast
 
 from pydantic import TypeAdapter
@@ -21,11 +22,12 @@ from controller.api.gate import CHARGE_KEY, GATE_KEY, REPORTS, ROUTE_KEY, Charge
 from controller.api.request_body import read_bounded, require_encoding, require_json, unpack
 from controller.errors import (
     ControllerError,
+    MachineNamedError,
     OverloadedError,
     StoreUnavailableError,
     UnauthenticatedError,
 )
-from controller.intake.hearing import Hearing, Said
+from controller.intake.hearing import Heard, Hearing
 from controller.intake.wire import MAX_BYTES
 from controller.model.report import Report
 from controller.model.terms import RiskLevel
@@ -80,26 +82,30 @@ class ReportRoute:
 
 
 async def _take(gate: Gate, charge: Charge, request: Request) -> Receipt:
-    uuid, token_hash = await _sender(gate, charge)
+    uuid, token_hash = _sender(gate, charge)
     zipped = require_encoding(request, allow_gzip=True)
     require_json(request)
     body = await read_bounded(request, MAX_BYTES, gate.services.limits.body_seconds)
-    report, said = await _parse(gate.hearing, uuid, body, zipped)
+    try:
+        report, heard = await _parse(gate.hearing, uuid, body, zipped)
+    except MachineNamedError as error:
+        await gate.foreign.note(uuid, error.named, "body")
+        raise
     submission = Submission(uuid, token_hash, report, gate.services.clock())
     try:
         receipt = await gate.services.intake.submit(submission)
-        if said is not None and repeatable(receipt):
-            gate.hearing.accepted(uuid, said)
+        if heard is not None and repeatable(receipt):
+            gate.hearing.accepted(uuid, heard)
         return receipt
     except UnauthenticatedError:
         charge.disown()
         raise
 
 
-async def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
+def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
     """The machine that a token was seen to belong to; looked up once, then remembered."""
     if charge.known is None or charge.known.machine_uuid is None or charge.token_hash is None:
-        principal = await identify(gate, charge, gate.services.clock())
+        principal = identify(gate, charge, gate.services.clock())
         ACCESS.check(principal, {})
         return principal.machine_uuid or "", principal.token_hash
     return charge.known.machine_uuid, charge.token_hash
@@ -107,9 +113,14 @@ async def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
 
 async def _parse(
     hearing: Hearing, uuid: str, body: bytes, zipped: bool
-) -> tuple[Report, Said | None]:
-    def read() -> tuple[Report, Said | None]:
-        return hearing.read(uuid, unpack(body, MAX_BYTES) if zipped else body)
+) -> tuple[Report, Heard | None]:
+    def read() -> tuple[Report, Heard | None]:
+        plain = unpack(body, MAX_BYTES) if zipped else body
+        report, heard = hearing.read(uuid, plain)
+        if report.since is not None and report.since.count is None and len(plain) > LARGE:
+            # Here, so that the writer need not.
+            return replace(report, results=report.since.whole(), since=None), heard
+        return report, heard
 
     return await asyncio.to_thread(read) if zipped or len(body) > LARGE else read()
 

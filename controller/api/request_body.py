@@ -13,6 +13,9 @@ from controller.errors import MalformedError
 from controller.intake.strict_json import parse
 
 MAX_BYTES: Final = 1024 * 1024
+"""Of a body, where the route does not say otherwise."""
+_LONG: Final = 128 * 1024
+"""Parsing so much would keep the event loop from others."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _CLOSE: Final = {"Connection": "close"}
 
@@ -23,13 +26,14 @@ class StrictRequest(Request):
     raw: bytes = b""
     parsed: Any = None
 
-    async def load(self, seconds: float) -> None:
+    async def load(self, seconds: float, limit: int = MAX_BYTES) -> None:
         """Read and parse the body, which must be JSON. An empty body stays empty."""
         require_encoding(self, allow_gzip=False)
-        self.raw = await read_bounded(self, MAX_BYTES, seconds)
+        self.raw = await read_bounded(self, limit, seconds)
         if self.raw:
             require_json(self)
-            self.parsed = parse(self.raw)
+            long = len(self.raw) > _LONG
+            self.parsed = await asyncio.to_thread(parse, self.raw) if long else parse(self.raw)
 
     async def body(self) -> bytes:
         return self.raw
@@ -81,7 +85,8 @@ async def read_bounded(request: Request, limit: int, seconds: float) -> bytes:
 
 def too_large(limit: int) -> RequestError:
     """The refusal of a body over the bound; the connection is not read to its end."""
-    return RequestError(413, "TOO_LARGE", f"the body is larger than {limit} bytes", _CLOSE)
+    message = f"the body is larger than {limit} bytes; send it in smaller steps"
+    return RequestError(413, "TOO_LARGE", message, _CLOSE)
 
 
 def unpack(body: bytes, limit: int) -> bytes:

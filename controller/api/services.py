@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,15 @@ from controller.reconcile.preview import Previewer
 from controller.reconcile.proposals import Proposer
 from controller.reconcile.tally import Tally
 from controller.store.interface import Receipt, Store, Submission
+
+
+class Waiter(Protocol):
+    """Who waits for a report to be on disk; told on its own event loop, as a future is."""
+
+    def get_loop(self) -> AbstractEventLoop: ...
+    def done(self) -> bool: ...
+    def set_result(self, receipt: Receipt, /) -> None: ...
+    def set_exception(self, error: Exception, /) -> None: ...
 
 
 class TakesReports(Protocol):
@@ -23,6 +33,14 @@ class TakesReports(Protocol):
             OverloadedError: The queue is full; nothing was taken.
             UnauthenticatedError: The token no longer speaks for the machine.
             StoreUnavailableError: The store is locked, full or gone.
+        """
+        ...
+
+    def queue(self, submission: Submission, waiter: Waiter) -> None:
+        """Take a report; its waiter is told when it is on disk, or of what ``submit`` raises.
+
+        Raises:
+            OverloadedError: The queue is full; nobody will be told anything.
         """
         ...
 

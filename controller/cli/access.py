@@ -1,15 +1,9 @@
-"""Two ways to a controller's state: over HTTP, or its data folder read beside it."""
+"""What commands ask of a controller, over HTTP or of its data folder beside it."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, Protocol
-
-from controller.cli.options import option
 
 Body = dict[str, Any]
 """A JSON object in the form that the HTTP API gives it."""
@@ -69,40 +63,3 @@ class Access(Protocol):
     def revoke(self, what: str, id_: str) -> None:
         """Revoke one of ``tokens`` or ``enrollment-keys``."""
         ...
-
-
-def access_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which controller is meant."""
-    option(parser, "--server", metavar="URL", help="a controller's address; else --data is read")
-    option(parser, "--token", metavar="TOKEN", help="a user token for --server")
-    option(
-        parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities for --server"
-    )
-    option(
-        parser,
-        "--data",
-        type=Path,
-        default=Path(".gitward"),
-        metavar="DIR",
-        help="a controller's data folder on this machine (default: .gitward)",
-    )
-
-
-@contextmanager
-def open_access(options: argparse.Namespace, *, create: bool = False) -> Iterator[Access]:
-    """The controller that the options name.
-
-    Args:
-        options: Parsed, with those of ``access_options``.
-        create: Make the data folder when it is not there yet.
-    """
-    if options.server:
-        from controller.cli.remote import Remote
-
-        with Remote(options.server, options.token, options.ca_file) as remote:
-            yield remote
-    else:
-        from controller.cli.local import open_local
-
-        with open_local(options.data, create=create) as local:
-            yield local

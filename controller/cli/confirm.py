@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from controller.cli import exit_codes
-from controller.cli.access import access_options, open_access
+from controller.cli.opening import access_options, open_access
 from controller.cli.options import option
 
 

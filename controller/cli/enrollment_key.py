@@ -7,8 +7,9 @@ import json
 import re
 
 from controller.cli import exit_codes
-from controller.cli.access import Body, access_options, open_access
+from controller.cli.access import Body
 from controller.cli.durations import ends_at
+from controller.cli.opening import access_options, open_access
 from controller.cli.options import format_option, option
 from controller.cli.table import print_table, short_time
 

@@ -11,3 +11,5 @@ USAGE: Final = 2
 FAILED: Final = 3
 """The work could not be done."""
 BUG: Final = 4
+TAKEN_OVER: Final = 5
+"""Another controller took the data folder over: starting again would take it back."""

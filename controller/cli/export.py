@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from controller.cli import exit_codes
-from controller.cli.access import Access, access_options, open_access
+from controller.cli.access import Access
+from controller.cli.opening import access_options, open_access
 from controller.config.emit import catalog_text, document_text, reads_back
 from controller.errors import ConflictError
 from controller.model.documents import AnyDocument, Check, Policy, Waiver

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from controller import __version__
+from controller.cli.comment_parts import number_of
 from controller.cli.remote import is_loopback
 from controller.errors import RemoteRefusedError, UsageError
 
@@ -24,8 +25,16 @@ class Forge(Protocol):
 
     def __enter__(self) -> Forge: ...
     def __exit__(self, *_: object) -> None: ...
-    def find(self, marker: str) -> int | None:
-        """Our own comment that begins with the marker; one that somebody else wrote is not ours."""
+    @property
+    def name(self) -> str:
+        """``github`` or ``gitlab``."""
+        ...
+
+    def own(self) -> dict[int, list[int]]:
+        """By number of the part, our own comments that begin with its marker, oldest first.
+
+        A comment that somebody else wrote is not ours, whatever it begins with.
+        """
         ...
 
     def create(self, text: str) -> str:
@@ -34,6 +43,10 @@ class Forge(Protocol):
 
     def update(self, number: int, text: str) -> str:
         """Rewrite one; its address."""
+        ...
+
+    def delete(self, number: int) -> None:
+        """Remove one."""
         ...
 
 
@@ -81,6 +94,8 @@ class _Client:
                 f"{self._api} answered {answer.status_code} to the comment{advice}",
                 answer.status_code,
             )
+        if answer.status_code == httpx.codes.NO_CONTENT:
+            return None
         try:
             return answer.json()
         except ValueError as error:
@@ -97,6 +112,8 @@ class _Client:
 class GitHub(_Client):
     """A pull request; ``GITHUB_TOKEN`` writes as the job's own bot."""
 
+    name = "github"
+
     def __init__(self, environment: Mapping[str, str], ca_file: Path | None) -> None:
         token = _needed(environment, "GITHUB_TOKEN", "pass it to the step: ${{ github.token }}")
         super().__init__(
@@ -110,14 +127,12 @@ class GitHub(_Client):
     def __enter__(self) -> GitHub:
         return self
 
-    def find(self, marker: str) -> int | None:
+    def own(self) -> dict[int, list[int]]:
         path = f"/repos/{self._repository}/issues/{self._number}/comments"
-        for each in self._pages(path):
-            # Anybody can write the marker; nobody but an app is of the type Bot.
-            by_bot = (each.get("user") or {}).get("type") == "Bot"
-            if by_bot and str(each.get("body")).startswith(marker):
-                return int(each["id"])
-        return None
+        # Anybody can write the marker; nobody but an app is of the type Bot.
+        return _numbered(
+            each for each in self._pages(path) if (each.get("user") or {}).get("type") == "Bot"
+        )
 
     def create(self, text: str) -> str:
         path = f"/repos/{self._repository}/issues/{self._number}/comments"
@@ -127,9 +142,14 @@ class GitHub(_Client):
         path = f"/repos/{self._repository}/issues/comments/{number}"
         return str(self._call("PATCH", path, {"body": text})["html_url"])
 
+    def delete(self, number: int) -> None:
+        self._call("DELETE", f"/repos/{self._repository}/issues/comments/{number}")
+
 
 class GitLab(_Client):
     """A merge request; ``GITLAB_TOKEN`` is a project access token with the scope ``api``."""
+
+    name = "gitlab"
 
     def __init__(self, environment: Mapping[str, str], ca_file: Path | None) -> None:
         token = _needed(environment, "GITLAB_TOKEN", "a project access token with the scope api")
@@ -146,12 +166,9 @@ class GitLab(_Client):
     def __enter__(self) -> GitLab:
         return self
 
-    def find(self, marker: str) -> int | None:
+    def own(self) -> dict[int, list[int]]:
         me = self._call("GET", "/user")["id"]
-        for each in self._pages(self._notes):
-            if each["author"]["id"] == me and str(each["body"]).startswith(marker):
-                return int(each["id"])
-        return None
+        return _numbered(each for each in self._pages(self._notes) if each["author"]["id"] == me)
 
     def create(self, text: str) -> str:
         return self._address(self._call("POST", self._notes, {"body": text})["id"])
@@ -159,8 +176,19 @@ class GitLab(_Client):
     def update(self, number: int, text: str) -> str:
         return self._address(self._call("PUT", f"{self._notes}/{number}", {"body": text})["id"])
 
+    def delete(self, number: int) -> None:
+        self._call("DELETE", f"{self._notes}/{number}")
+
     def _address(self, number: int) -> str:
         return f"{self._page}/-/merge_requests/{self._request}#note_{number}"
+
+
+def _numbered(comments: Iterable[dict[str, Any]]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for each in comments:
+        if (number := number_of(str(each.get("body")))) is not None:
+            found.setdefault(number, []).append(int(each["id"]))
+    return {number: sorted(ids) for number, ids in found.items()}
 
 
 def _needed(environment: Mapping[str, str], name: str, advice: str) -> str:

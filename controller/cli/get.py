@@ -7,7 +7,8 @@ import json
 from typing import Final
 
 from controller.cli import exit_codes
-from controller.cli.access import Body, access_options, open_access
+from controller.cli.access import Body
+from controller.cli.opening import access_options, open_access
 from controller.cli.options import format_option
 from controller.cli.table import print_table, short_time
 

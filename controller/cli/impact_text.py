@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from controller.cli.weakening_text import left_out_lines
+
 _SHOWN: Final = 20
 Body = dict[str, Any]
 
@@ -36,6 +38,8 @@ def impact_lines(body: Body) -> Iterator[str]:
             f"  complete for {100 * impact['complete_share']:.2f} % of the machines; a new report is "
             f"needed for {', '.join(impact['needs_report'][:_SHOWN])}"
         )
+    for line in left_out_lines(impact):
+        yield f"  {line}"
     for each in impact["policies"]:
         if each["before"] != each["after"]:
             yield (

@@ -61,7 +61,7 @@ def _help() -> str:
             *lines,
             "",
             "gitward COMMAND --help explains a command; gitward --version prints the release.",
-            "Exit codes: 0 fine, 1 problems found, 2 usage, 3 could not do the work, 4 a bug.",
+            "Exit codes: 0 fine, 1 problems found, 2 usage, 3 could not do the work, 4 a bug, 5 taken over.",
         ]
     )
 
@@ -92,7 +92,7 @@ def _unknown(name: str) -> int:
 def _guarded(name: str, arguments: list[str]) -> int:
     import argparse
 
-    from controller.errors import ControllerError, UsageError
+    from controller.errors import ControllerError, LeaseLostError, UsageError
 
     # Plugins would run foreign code inside validation, and looking for them slows every start.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -113,6 +113,9 @@ def _guarded(name: str, arguments: list[str]) -> int:
     except UsageError as error:
         print(f"gitward {name}: {error}", file=sys.stderr)
         return exit_codes.USAGE
+    except LeaseLostError as error:
+        print(f"gitward {name}: {error}", file=sys.stderr)
+        return exit_codes.TAKEN_OVER
     except ControllerError as error:
         print(f"gitward {name}: {error}", file=sys.stderr)
         return exit_codes.FAILED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.cli import exit_codes
+from controller.cli.comment_parts import LEAST, LIMITS
 from controller.cli.options import format_option, option
 from controller.cli.plan_gate import gate, gate_options
 from controller.cli.plan_markdown import plan_markdown
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
     from controller.source.local import LocalRepository
 
 _MOST_PROBLEMS: Final = 50
-RENDERERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
-    "text": plan_text,
-    "json": lambda body: json.dumps(body, indent=2),
-    "markdown": plan_markdown,
+RENDERERS: Final[dict[str, Callable[[dict[str, Any], int], str]]] = {
+    "text": lambda body, _: plan_text(body),
+    "json": lambda body, _: json.dumps(body, indent=2),
+    "markdown": lambda body, size: "\n".join(plan_markdown(body, size)).rstrip("\n"),
 }
 
 
@@ -62,9 +64,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     option(
         parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities for --server"
     )
-    option(parser, "--source", metavar="NAME", help="its name at a controller that has several")
+    option(
+        parser,
+        "--source",
+        metavar="NAME",
+        help="the repository's name at a controller that has several",
+    )
     option(parser, "--movers", type=_count, default=100, metavar="N", help="machines to name")
     option(parser, "--all", action="store_true", help="name every machine that changes")
+    option(
+        parser,
+        "--part-size",
+        type=_part_size,
+        default=LIMITS["gitlab" if os.environ.get("GITLAB_CI") == "true" else "github"],
+        metavar="N",
+        help="characters in one comment of --format markdown (default: what the host takes that the "
+        "job runs at, else 65536)",
+    )
     gate_options(parser)
     format_option(parser, *RENDERERS)
 
@@ -92,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
             return exit_codes.FAILED
         body = _plan(options, base, head, changed_files(base, head), as_of)
         body["exceptions"] = _exceptions(repository, body, base, head, as_of)
-    print(RENDERERS[options.format](body))
+    print(RENDERERS[options.format](body, options.part_size))
     if options.deny_weakening or options.max_newly_noncompliant is not None:
         return gate(body, options)
     changes = body["operations"] or body["settings"]
@@ -141,21 +157,22 @@ def _exceptions(
     repository: LocalRepository, body: dict[str, Any], base: Side, head: Side, as_of: datetime
 ) -> list[dict[str, Any]]:
     """What git knows of each exception that is added or changed."""
-    from controller.cli.revisions import past_of
-    from controller.reconcile.lineage import lineage, lineage_body
+    from controller.cli.revisions import pasts_of
+    from controller.reconcile.lineage import by_risk, lineage, lineage_body
 
-    found: list[dict[str, Any]] = []
-    for operation in body["operations"]:
-        declared = head.configuration.waivers.get(operation["id"])
-        if operation["kind"] != "exception" or operation["op"] == "delete" or declared is None:
-            continue
-        if len(found) == _MOST_PROBLEMS:
-            _say(f"the past of the first {_MOST_PROBLEMS} exceptions is shown")
-            break
-        past = past_of(repository, head, declared, operation["previous_path"])
-        told = lineage(declared.document, past, base.configuration, as_of=as_of)
-        found.append(lineage_body(declared.id, told))
-    return found
+    accepted = by_risk(base.configuration)
+    waivers = head.configuration.waivers
+    asked = {
+        each["id"]: [
+            path for path in (waivers[each["id"]].place.path, each["previous_path"]) if path
+        ]
+        for each in body["operations"]
+        if each["kind"] == "exception" and each["op"] != "delete" and each["id"] in waivers
+    }
+    return [
+        lineage_body(id_, lineage(waivers[id_].document, past, accepted, as_of=as_of))
+        for id_, past in pasts_of(repository, head, asked).items()
+    ]
 
 
 def _refuse(revision: str, errors: list[Problem], so: str) -> None:
@@ -177,4 +194,11 @@ def _say(message: str) -> None:
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 6:
         raise UsageError(f"{text!r} is no number of machines from 0 to 999999")
+    return int(text)
+
+
+def _part_size(text: str) -> int:
+    most = max(LIMITS.values())
+    if not text.isascii() or not text.isdigit() or not LEAST <= int(text[:9]) <= most:
+        raise UsageError(f"--part-size {text!r} is no number from {LEAST} to {most}")
     return int(text)

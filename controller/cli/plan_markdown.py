@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-from controller.cli.markdown import Section, code, fit
+from controller.cli.comment_parts import LIMITS, Section, parts
+from controller.cli.markdown import code
 from controller.cli.plan_gate import weakening
+from controller.cli.weakening_text import left_out_lines, weakening_lines
 
-MARKER: Final = "<!-- gitward:plan -->"
-"""By its first line a workflow finds its own comment again, and edits it."""
-LIMIT: Final = 65_000
-"""Characters; GitHub takes 65,536, GitLab and Gitea more."""
 Body = dict[str, Any]
 
 
-def plan_markdown(body: Body, limit: int = LIMIT) -> str:
-    """The whole comment, never longer than ``limit``."""
+def plan_markdown(body: Body, limit: int = LIMITS["github"]) -> list[str]:
+    """The comment in parts of at most ``limit`` characters, as few as that takes."""
     sections = [
         Section("Exceptions under review", (), list(_exceptions(body)), open=True),
         Section("Changes", (), list(_operations(body))),
@@ -26,13 +24,13 @@ def plan_markdown(body: Body, limit: int = LIMIT) -> str:
     footer = (
         f"<sub>{code(body['base'])} to {code(body['head'])}, digest {code(body['digest'])}</sub>"
     )
-    return fit(_summary(body), [each for each in sections if each.rows], footer, limit)
+    return parts(_summary(body), sections, footer, limit)
 
 
 def _summary(body: Body) -> str:
     counts = [f"{number} to {op}" for op, number in body["counts"].items() if number]
     counts += ["settings"] if body["settings"] else []
-    lines = [MARKER, f"## Gitward: {', '.join(counts) or 'no changes'}", ""]
+    lines = [f"## Gitward: {', '.join(counts) or 'no changes'}", ""]
     impact = body["impact"]
     if impact is None:
         lines.append("Without the fleet's data: what this does to scores is not shown.")
@@ -85,6 +83,7 @@ def _headline(impact: Body) -> list[str]:
             f"Complete for {100 * impact['complete_share']:.2f} % of the machines; a new report is "
             f"needed for {checks}{' and more' if len(impact['needs_report']) > 10 else ''}.  "
         )
+    lines += [f"{line[0].upper()}{line[1:]}.  " for line in left_out_lines(impact)]
     return lines
 
 
@@ -132,6 +131,7 @@ def _operations(body: Body) -> Iterator[str]:
         lines = [f"- {op['op']} {code(op['kind'] + '/' + op['id'])} at {code(place)}{tail}"]
         if op["op"] != "add":
             lines += [f"  - {_field(change)}" for change in op["fields"]]
+        lines += [f"  - **weakens:** {each}" for each in weakening_lines(op)]
         if op["hint"]:
             lines.append(f"  - hint: {code(op['hint'])}")
         yield "\n".join(lines)

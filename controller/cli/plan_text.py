@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from controller.cli.impact_text import impact_lines
 from controller.cli.table import printable
+from controller.cli.weakening_text import weakening_lines
 
 _SIGNS: Final = {"add": "+", "change": "~", "move": ">", "adopt": "&", "delete": "-"}
 _WIDEST: Final = 200
@@ -44,6 +45,7 @@ def _operation(operation: dict[str, Any]) -> list[str]:
     lines = [line + (f"  [{', '.join(marks)}]" if marks else "")]
     if operation["op"] != "add" or operation["kind"] == "exception":
         lines += [_field(each) for each in operation["fields"]]
+    lines += [f"    weakens: {each}" for each in weakening_lines(operation)]
     if operation["hint"]:
         lines.append(f"    hint: {operation['hint']}")
     return lines

@@ -8,7 +8,8 @@ import time
 from typing import Final
 
 from controller.cli import exit_codes
-from controller.cli.access import Access, Body, access_options, open_access
+from controller.cli.access import Access, Body
+from controller.cli.opening import access_options, open_access
 from controller.cli.options import option
 from controller.cli.status import describe, is_ready
 from controller.errors import NotFoundError

@@ -81,6 +81,12 @@ class Remote:
                         "or leave --server out",
                         error.status,
                     ) from error
+                if error.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+                    raise RemoteRefusedError(
+                        f"the changed documents are more than {self._server} takes in one plan; "
+                        "merge in smaller steps, or leave --server out",
+                        error.status,
+                    ) from error
                 if error.status != 503 or attempt == _ATTEMPTS:
                     raise
                 time.sleep(2)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from controller.config.builtin import builtin_checks_if_wanted
 from controller.config.load import SourceFile, assemble, read_file
-from controller.errors import TreeRefusedError
-from controller.model.configuration import Configuration, Declared
-from controller.model.documents import Waiver
+from controller.model.configuration import Configuration
 from controller.model.problem import Problem
 from controller.reconcile.lineage import Version, version
 from controller.source.interface import Snapshot
 from controller.source.local import LocalRepository
 
 _VERSIONS: Final = 20
-"""How many commits of an exception's file are read."""
+"""How many versions of an exception's file are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +55,25 @@ def changed_files(base: Side, head: Side) -> dict[str, str | None]:
     }
 
 
-def past_of(
-    repository: LocalRepository, head: Side, declared: Declared[Waiver], previous: str | None
-) -> list[Version]:
-    """The versions of an exception in the head's history, newest first."""
-    start = head.snapshot.sha if not head.revision.startswith("worktree@") else "HEAD"
-    found: list[Version] = []
-    for path in filter(None, (declared.place.path, previous)):
-        for commit in repository.commits_of(repository.resolve(start), path, _VERSIONS):
-            try:
-                snapshot = repository.snapshot(commit.sha)
-            except TreeRefusedError:
-                continue  # what was refused then says nothing of now
-            file = next((each for each in snapshot.files if each.path == path), None)
-            if file is None:
-                continue
-            text = repository.read(Snapshot(snapshot.revision, commit.sha, commit, (file,)))
-            if told := version(commit, path, text[file.blob], declared.id):
-                found.append(told)
-    return found
+def pasts_of(
+    repository: LocalRepository, head: Side, asked: Mapping[str, Sequence[str]]
+) -> dict[str, list[Version]]:
+    """The versions of exceptions in the head's history, newest first.
+
+    Args:
+        repository: Where.
+        head: The side that declares them.
+        asked: Id of an exception to the files that declare or declared it.
+    """
+    paths = sorted({path for each in asked.values() for path in each})
+    start = "HEAD" if head.revision.startswith("worktree@") else head.snapshot.sha
+    found = repository.versions(repository.resolve(start), paths, _VERSIONS) if paths else {}
+    return {
+        id_: [
+            told
+            for path in files
+            for commit, text in found[path]
+            if (told := version(commit, path, text, id_))
+        ]
+        for id_, files in asked.items()
+    }

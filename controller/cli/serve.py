@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from controller.model.operator import DeclaredSource
     from controller.settings import Settings
 
-_SWITCH_SECONDS = 0.001
+_SWITCH_SECONDS = 0.0001
 _GRACE = 8
 """Seconds that open requests have after a stop was asked for."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -92,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
         controller = build(settings, on_pass=narrator.passed)
         with listener:
             _serve(controller, listener, narrator)
+        controller.raise_if_lost()
     return exit_codes.OK
 
 
@@ -177,7 +178,7 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
     # Threads that compute give way sooner, so that a request never waits long for the writer.
     sys.setswitchinterval(_SWITCH_SECONDS)
 
-    from controller.cli.patience import PatientProtocol
+    from controller.cli.report_protocol import protocol_of
 
     settings = controller.settings
     host, port = listener.getsockname()[:2]
@@ -194,6 +195,9 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
             finally:
                 for each, handler in before.items():
                     signal.signal(each, handler)
+
+        async def on_tick(self, counter: int) -> bool:
+            return await super().on_tick(counter) or controller.store.lost is not None
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -212,7 +216,7 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
             timeout_keep_alive=30,
-            http=PatientProtocol,
+            http=protocol_of(controller.app.state.quick_reports),
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )

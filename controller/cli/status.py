@@ -6,7 +6,8 @@ import argparse
 import json
 
 from controller.cli import exit_codes
-from controller.cli.access import Body, access_options, open_access
+from controller.cli.access import Body
+from controller.cli.opening import access_options, open_access
 from controller.cli.options import format_option
 from controller.cli.table import printable, short_time
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from controller.cli import exit_codes
-from controller.cli.access import access_options, open_access
 from controller.cli.durations import ends_at
+from controller.cli.opening import access_options, open_access
 from controller.cli.options import option
 from controller.cli.table import printable, short_time
 

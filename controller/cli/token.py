@@ -6,8 +6,8 @@ import argparse
 import json
 
 from controller.cli import exit_codes
-from controller.cli.access import access_options, open_access
 from controller.cli.durations import ends_at
+from controller.cli.opening import access_options, open_access
 from controller.cli.options import format_option, option
 from controller.cli.table import print_table, short_time
 from controller.model.terms import ROLES

@@ -14,6 +14,7 @@ from typing import Final
 from controller.cli import exit_codes
 from controller.cli.options import format_option, option
 from controller.cli.reports.outcome import Outcome
+from controller.config.read_ahead import ReadAhead
 from controller.errors import UsageError
 
 
@@ -79,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         # A file's name may hold bytes that no encoding can print.
         print(rendered.encode("utf-8", "replace").decode())
     print(_summary(outcome), file=sys.stderr)
+    gc.freeze()  # nothing is looked through once more on the way out
     return exit_codes.OK if outcome.ok and outcome.documents else exit_codes.PROBLEMS
 
 
@@ -107,17 +109,20 @@ def check(root: Path, *, strict: bool, as_of: datetime) -> Outcome:
     Raises:
         UsageError: If there is no such folder.
     """
-    from controller.config.builtin import builtin_checks_if_wanted
-    from controller.config.directory import read_directory
-    from controller.config.load import assemble, read_file
-
     if not root.is_dir():
         raise UsageError(f"{str(root)!r} is no folder; name the root of a configuration repository")
-    files, problems = read_directory(root)
-    contents = [read_file(file) for file in files]
+    ahead = ReadAhead(root)  # before the imports: it reads while they go on
+    from controller.config.builtin import builtin_checks_if_wanted
+    from controller.config.load import Outline, SourceFile, assemble, judge
+    from controller.model.problem import Problem
+
+    read, problems, plain = ahead.result()
+    files = [SourceFile(*each) for each in read]
+    outlines = [None if each is None else tuple(Outline(*one) for one in each) for each in plain]
+    contents = [judge(file, each) for file, each in zip(files, outlines, strict=True)]
     loaded = assemble(contents, as_of=as_of, builtin_checks=builtin_checks_if_wanted(contents))
     documents = sum(content.documents for content in contents)
-    found = sorted({*problems, *loaded.problems})
+    found = sorted({*(Problem(*each) for each in problems), *loaded.problems})
     return Outcome(str(root), found, len(files), documents, strict)
 
 

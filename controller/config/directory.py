@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from controller.config.contents import FOLDERS, SETTINGS_PATH, SourceFile, is_document
+from controller.config.files import FOLDERS, SETTINGS_PATH, SourceFile, is_document
 from controller.config.finding import problem
 from controller.config.text_guard import MAX_BYTES
 from controller.model.problem import Problem

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from controller.config.codes import CODES
 from controller.config.nodes import Node, Path, dotted
 from controller.model.problem import Problem
 
@@ -39,6 +38,8 @@ def located(finding: Finding, path: str, node: Node, prefix: Path = ()) -> Probl
 
 def problem(code: str, path: str, line: int, column: int, field: str, message: str) -> Problem:
     """A problem with the level that its code has."""
+    from controller.config.codes import CODES  # only needed once something is wrong
+
     row = CODES[code]
     return Problem(path, line, column, code, field, message, row.level, row.clock)
 

@@ -7,27 +7,33 @@ other, to the repository's settings and to the clock.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from controller.config.contents import (
-    FileContent,
-    Found,
-    SourceFile,
-    is_document,
-    read_file,
-)
+from controller.config.contents import FileContent, Found
+from controller.config.files import Outline, SourceFile, is_document
 from controller.config.finding import problem
+from controller.config.reading import judge, read_file
 from controller.config.rules import policy_references, uniqueness, waiver_references, waivers
 from controller.config.rules.selected import Selected
 from controller.model.configuration import Configuration, D_co, Declared
 from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.problem import Problem
 
-__all__ = ["FileContent", "Loaded", "SourceFile", "assemble", "is_document", "load", "read_file"]
+__all__ = [
+    "FileContent",
+    "Loaded",
+    "Outline",
+    "SourceFile",
+    "assemble",
+    "is_document",
+    "judge",
+    "load",
+    "read_file",
+]
 
 _NO_TIMES: Final[Mapping[str, datetime]] = MappingProxyType({})
 
@@ -77,6 +83,27 @@ def assemble(
     first_applied: Mapping[str, datetime] | None = None,
 ) -> Loaded:
     """Judge the contents of all files together; the arguments are those of ``load``."""
+    return assemble_whole(contents, as_of, builtin_checks, first_applied or _NO_TIMES).loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A revision judged, with what is needed to judge the next one by what it changes."""
+
+    loaded: Loaded
+    selected: Selected
+    policies: list[Found[Policy]]
+    checks: list[Found[Check]]
+    waivers: list[Found[Waiver]]
+
+
+def assemble_whole(
+    contents: Iterable[FileContent],
+    as_of: datetime,
+    builtin_checks: Iterable[Check],
+    first_applied: Mapping[str, datetime],
+) -> Whole:
+    """Judge everything."""
     ordered = sorted(contents, key=lambda content: content.path)
     problems: list[Problem] = [p for content in ordered for p in content.problems]
     problems += _alike_paths(ordered)
@@ -92,14 +119,11 @@ def assemble(
         base = {check.id: check for check in builtin_checks} | base
     selected = Selected(_documents(configuration.policies), base)
     problems += _references(policies, exceptions, selected, ordered)
-    problems += _reviews(exceptions, settings, as_of, first_applied or _NO_TIMES)
-    by_id: dict[str, Found[Waiver]] = {}
     for found in exceptions:
-        by_id.setdefault(found.document.id, found)
-    distinct = [found.document for found in by_id.values()]
-    for waiver_id, finding in waiver_references.twins(distinct, as_of):
-        problems.append(by_id[waiver_id].locate(finding))
-    return Loaded(configuration, tuple(sorted(set(problems))))
+        problems += reviews(found, settings, as_of, first_applied)
+    problems += twins(exceptions, as_of)
+    loaded = Loaded(configuration, tuple(sorted(set(problems))))
+    return Whole(loaded, selected, policies, checks, exceptions)
 
 
 def _by_id(found: Iterable[Found[D_co]]) -> dict[str, Declared[D_co]]:
@@ -124,28 +148,55 @@ def _references(
     checks = {claim.id for claim in claims if claim.kind == "check"}
     broken_policies = {claim.id for claim in claims if claim.kind == "policy"}
     for policy in policies:
-        yield from map(policy.locate, policy_references.findings(policy.document, selected, checks))
+        yield from policy_problems(policy, selected, checks)
     for waiver in exceptions:
-        yield from map(
-            waiver.locate,
-            waiver_references.findings(waiver.document, selected, checks, broken_policies),
-        )
+        yield from waiver_problems(waiver, selected, checks, broken_policies)
 
 
-def _reviews(
-    exceptions: Iterable[Found[Waiver]],
+def policy_problems(
+    policy: Found[Policy], selected: Selected, doubtful: Collection[str] = ()
+) -> Iterator[Problem]:
+    """What is wrong with a policy's references; the arguments are those of the rules."""
+    return map(policy.locate, policy_references.findings(policy.document, selected, doubtful))
+
+
+def waiver_problems(
+    waiver: Found[Waiver],
+    selected: Selected,
+    doubtful_checks: Collection[str] = (),
+    doubtful_policies: Collection[str] = (),
+) -> Iterator[Problem]:
+    """What is wrong with an exception's references; the arguments are those of the rules."""
+    found = waiver_references.findings(
+        waiver.document, selected, doubtful_checks, doubtful_policies
+    )
+    return map(waiver.locate, found)
+
+
+def reviews(
+    waiver: Found[Waiver],
     settings: RepositorySettings,
     as_of: datetime,
     first_applied: Mapping[str, datetime],
 ) -> Iterator[Problem]:
-    for waiver in exceptions:
-        findings = waivers.review_findings(
-            waiver.document,
-            settings.exceptions,
-            as_of=as_of,
-            first_applied=first_applied.get(waiver.document.id),
-        )
-        yield from map(waiver.locate, findings)
+    """What settings and clock say of an exception."""
+    findings = waivers.review_findings(
+        waiver.document,
+        settings.exceptions,
+        as_of=as_of,
+        first_applied=first_applied.get(waiver.document.id),
+    )
+    return map(waiver.locate, findings)
+
+
+def twins(exceptions: Iterable[Found[Waiver]], as_of: datetime) -> Iterator[Problem]:
+    """Exceptions that contain another one."""
+    by_id: dict[str, Found[Waiver]] = {}
+    for found in exceptions:
+        by_id.setdefault(found.document.id, found)
+    distinct = [found.document for found in by_id.values()]
+    for waiver_id, finding in waiver_references.twins(distinct, as_of):
+        yield by_id[waiver_id].locate(finding)
 
 
 def _alike_paths(contents: Sequence[FileContent]) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""The strict YAML reader; the only importer of ``yaml``.
+"""The strict YAML reader, with the place of everything.
 
 It consumes libyaml's events one by one, without recursion, and stops at the depth limit, so nested
 input never reaches the part of libyaml or of PyYAML that crashes on it. Whatever is wrong becomes a
@@ -26,18 +26,10 @@ from yaml.events import (
 from controller.config.nodes import Node, Path, dotted
 from controller.config.scalars import RefusedScalarError, resolve
 from controller.config.text_guard import decode, place_of
+from controller.config.yaml_events import MAX_DEPTH, MAX_DOCUMENTS, TIME_FIELDS, Parser
 from controller.model.problem import Problem
 
-_Parser: Any
-try:
-    from yaml.cyaml import CParser as _Parser  # type: ignore[attr-defined] # the stubs hide it
-except ImportError:  # PyYAML without libyaml: the same events, several times slower
-    _Parser = yaml.SafeLoader
-
-MAX_DEPTH: Final = 32
-MAX_DOCUMENTS: Final = 1_000
 MAX_PROBLEMS: Final = 100
-TIME_FIELDS: Final = frozenset({"starts_at", "expires_at"})
 _HINTS: Final = {
     "mapping values are not allowed": "quote a text that contains ': ', and check the indentation",
     "cannot start any token": "indent with spaces, not tabs, and quote texts with special characters",
@@ -80,7 +72,7 @@ def read(path: str, content: bytes) -> Reading:
 
 
 def _events(text: str) -> Iterator[Any]:
-    parser = _Parser(text)
+    parser = Parser(text)
     try:
         while parser.check_event():
             yield parser.get_event()

@@ -24,7 +24,7 @@ WORDS: Final[dict[str, bool | None]] = {
     "False": False,
     "FALSE": False,
 }
-_NUMBER_START: Final = frozenset("0123456789+-.")
+NUMBER_START: Final = frozenset("0123456789+-.")
 _INT: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)")
 _NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -61,7 +61,7 @@ def resolve(text: str, *, time_field: bool = False) -> str | int | float | bool 
     """
     if text in WORDS:
         return WORDS[text]
-    if text[0] not in _NUMBER_START:
+    if text[0] not in NUMBER_START:
         return text
     if _INT.fullmatch(text):
         return _integer(text)

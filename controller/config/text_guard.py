@@ -17,6 +17,7 @@ _FORBIDDEN: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e"
     "\u2060-\u206f\ufeff\ufff9-\uffff\U000e0000-\U000e007f]"
 )
+_ORDINARY: Final = bytes((9, 10, 13, *range(32, 127)))
 _REPORTED: Final = 20
 
 
@@ -25,6 +26,8 @@ def decode(path: str, content: bytes) -> tuple[str | None, list[Problem]]:
     if len(content) > MAX_BYTES:
         message = f"the file has {len(content)} bytes, at most {MAX_BYTES} are read; split it"
         return None, [Problem(path, 0, 0, "GW104", "", message)]
+    if not content.translate(None, _ORDINARY):
+        return content.decode("ascii"), []  # nothing that could be invisible or misread
     if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         message = "the file begins with a byte order mark; save it as UTF-8 without one"
         return None, [Problem(path, 1, 1, "GW102", "", message)]

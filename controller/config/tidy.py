@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from controller.config.contents import kind_of_path
+from controller.config.files import kind_of_path
 from controller.config.nodes import Node
 from controller.config.parse import read
 from controller.model.documents import (

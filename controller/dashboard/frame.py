@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from controller.fleet.statistics import exception_counts
+from controller.model.conditions import Condition
 from controller.model.problem import Problem
 from controller.model.source import HeldPlan, RevisionRecord, SourceStatus
 from controller.store.interface import FleetTotals, InForce, Reading
@@ -19,6 +20,7 @@ _HEADLINES: Final = {
     "PruneBlocked": "A plan waits for a person",
     "NonFastForward": "The branch was rewritten",
     "AccessDenied": "The repository refuses access",
+    "SourceRemoved": "A source is no longer configured",
     "FetchFailed": "The repository cannot be reached",
     "AuthenticationFailed": "The repository refuses the credentials",
     "StoreUnavailable": "The store cannot be used",
@@ -28,6 +30,7 @@ _WHAT_TO_DO: Final = {
     "PruneBlocked": "Look at what it deletes, then confirm it, or merge another commit.",
     "NonFastForward": "Confirm that the rewrite was meant, or go back by a revert commit.",
     "AccessDenied": "Correct the address or the credentials; then restart or ask for a pass.",
+    "SourceRemoved": "Put it back, let another source declare its objects, or confirm their deletion.",
     "VerificationFailed": "Merge a commit that is signed with an accepted key.",
 }
 _MOST_COUNTED: Final = 2_000
@@ -41,6 +44,8 @@ class Source:
 
     name: str
     state: State
+    reason: str
+    """Of what is wrong, as the reconciler calls it; empty when nothing is."""
     headline: str
     message: str
     advice: str
@@ -54,6 +59,20 @@ class Source:
     late: bool
     held: HeldPlan | None
     url: str
+    tried: str | None
+    """The newest commit that was looked at."""
+    conditions: tuple[Condition, ...]
+    """Everything that is known of it, as the reconciler says it."""
+
+    @property
+    def failing(self) -> tuple[Condition, ...]:
+        """What else is wrong, besides what the state says already."""
+        said = {"Ready", "Stalled", "Reconciling"}
+        return tuple(
+            each
+            for each in self.conditions
+            if each.status == "False" and each.type not in said and each.reason != self.reason
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +138,7 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
     return Source(
         name=status.name,
         state=state,
+        reason=reason,
         headline="Suspended" if state == "suspended" else _HEADLINES.get(reason, reason),
         message=(status.suspend_reason or "") if state == "suspended" else message,
         advice=_advice(status, reason),
@@ -133,6 +153,8 @@ def _source(status: SourceStatus, as_of: datetime) -> Source:
         late=checked is not None and as_of - checked > _LATE,
         held=status.held_plan,
         url=status.url,
+        tried=(status.last_attempted_revision or "").rpartition(":")[2] or None,
+        conditions=status.conditions,
     )
 
 

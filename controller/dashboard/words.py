@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 NOTHING: Final = "–"  # noqa: RUF001 - a dash, meant to be seen
 _MINUS: Final = "\u2212"
-PLATFORM_NAMES: Final = {"windows": "Windows", "darwin": "macOS", "linux": "Linux", "all": "All"}
+PLATFORM_NAMES: Final = {
+    "windows": "Windows",
+    "darwin": "macOS",
+    "linux": "Linux",
+    "all": "All platforms",
+}
 OUTCOME_NAMES: Final = {
     "passed": "Passed",
     "failed": "Failed",
@@ -117,6 +123,16 @@ def phrase(word: str) -> str:
     """``system_updates`` is ``System updates``."""
     text = word.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+def abridged(text: str) -> str:
+    """A message with its commits and digests as short as people name them."""
+    return re.sub(r"(?:sha1:)?\b([0-9a-f]{7})[0-9a-f]{33,57}\b", r"\1", text)
+
+
+def spaced(word: str) -> str:
+    """``SourceVerified`` is ``Source verified``."""
+    return phrase(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word).lower())
 
 
 def short(commit: str | None) -> str:

@@ -3,19 +3,21 @@
 Most reports say what the one before said, but for an id, a time and a few results. Results whose bytes
 are those of the machine's last accepted report were read and checked then. This memory is a hint: the
 store takes changes only on top of the results it has on record, and asks for the whole otherwise.
+
+The digests here need not be hard to forge: whoever could make two lists of results with one digest
+speaks for that machine alone, and could as well send the first list again.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from dataclasses import replace
-from hashlib import sha256
-from operator import ne
+from collections.abc import Sequence
 from threading import Lock
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from controller.errors import RejectedError
 from controller.intake.wire import instant, parse_report, parse_result
@@ -27,6 +29,8 @@ MOST_REMEMBERED: Final = 4_000_000
 _KEY: Final = b'"results":'
 _SHAPES: Final = ((b'[{"check_id":', b'},{"check_id":'), (b'[{"check_id": ', b'}, {"check_id": '))
 """How a list of results begins, and what then stands between two of them."""
+_GROUP: Final = 16
+"""So many results are looked at together, and one by one only where the group has changed."""
 _MOST_CHANGED: Final = 4
 """When more than one in so many results changed, the whole is read: that is quicker then."""
 
@@ -43,14 +47,46 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 
 
+class Order(NamedTuple):
+    """Which results stand in a report, one after the other; shared by machines that are asked alike."""
+
+    ids: tuple[str, ...]
+    shape: int
+    """How they are written; an index into the shapes."""
+    marks: tuple[bytes, ...]
+    """Where each group but the first begins."""
+
+
 class Said(NamedTuple):
-    """What is kept of a machine's last report."""
+    """What is kept of a machine's last report. A print is a digest of 64 bits."""
 
     digest: bytes
     """Of all results as they came."""
+    groups: array[int]
+    """Prints of every ``_GROUP`` results together."""
     prints: array[int]
-    """Of every result, 64 bits, keyed for this process."""
-    ids: tuple[str, ...]
+    """Of every result."""
+    order: Order
+
+
+class Heard:
+    """A report that is being taken: what is to be remembered of it, once it is known."""
+
+    __slots__ = ("_body", "_results", "said")
+
+    def __init__(self, body: bytes, results: memoryview, said: Said | None = None) -> None:
+        self._body, self._results, self.said = body, results, said
+
+    def whole(self) -> tuple[Result, ...]:
+        """Read all results.
+
+        Raises:
+            MalformedError: The bytes are not JSON as this program takes it.
+            RejectedError: They are not a report.
+        """
+        report = parse_report(self._body)
+        self.said = _said(bytes(self._results), report.results)
+        return report.results
 
 
 class Hearing:
@@ -60,11 +96,14 @@ class Hearing:
         self._most = most
         self._size = 0
         self._said: OrderedDict[str, Said] = OrderedDict()
-        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._orders: dict[Order, Order] = {}
         self._lock = Lock()
 
-    def read(self, uuid: str, body: bytes) -> tuple[Report, Said | None]:
+    def read(self, uuid: str, body: bytes) -> tuple[Report, Heard | None]:
         """Read a machine's report, as far as it is new.
+
+        What this process has not heard from the machine yet is left unread: the store may know that
+        it says what the one before said.
 
         Returns:
             The report, and what to hand to ``accepted`` when the store took it.
@@ -77,42 +116,47 @@ class Hearing:
         if cut is None:
             return parse_report(body), None
         envelope, results = cut
-        digest = sha256(results).digest()[:16]
+        digest = xxh3_128_digest(results)
         said = self._said.get(uuid)
-        if said is None:
-            return _whole(body, results, digest)
+        heard = Heard(body, results, said)
+        since = Since(digest, None, heard.whole)
         changed: tuple[Result, ...] = ()
-        now = said
-        if said.digest != digest:
-            found = _changes(said, results)
-            if found is None:
-                return _whole(body, results, digest)
-            changed, prints = found
-            now = Said(digest, prints, said.ids)
+        if said is not None:
+            if said.digest != digest:
+                found = _changes(said, bytes(results))
+                if found is not None:
+                    changed, groups, prints = found
+                    heard.said = Said(digest, groups, prints, said.order)
+                    since = Since(said.digest, len(prints), heard.whole)
+            else:
+                since = Since(digest, len(said.prints), heard.whole)
         run_id = None if envelope.run_id is msgspec.UNSET else envelope.run_id
         collected_at = instant(envelope.collected_at)
-        since = Since(said.digest, len(said.ids), lambda: parse_report(body).results)
-        return Report(envelope.report_id, collected_at, changed, run_id, digest, since), now
+        return Report(envelope.report_id, collected_at, changed, run_id, digest, since), heard
 
-    def accepted(self, uuid: str, said: Said) -> None:
+    def accepted(self, uuid: str, heard: Heard) -> None:
         """Remember what a machine said in a report that the store took as it was."""
+        said = heard.said
+        if said is None:
+            return
         with self._lock:
             if self._said.get(uuid) is said:
                 self._said.move_to_end(uuid)
                 return
             if len(self._orders) > 10_000:
                 self._orders.clear()
-            # Machines of one kind are asked for the same checks: their lists of ids are one.
-            said = said._replace(ids=self._orders.setdefault(said.ids, said.ids))
             before = self._said.pop(uuid, None)
-            self._size += len(said.ids) - (len(before.ids) if before else 0)
+            if before is None or before.order is not said.order:
+                # Machines of one kind are asked for the same checks: their lists of ids are one.
+                said = said._replace(order=self._orders.setdefault(said.order, said.order))
+            self._size += len(said.prints) - (len(before.prints) if before else 0)
             self._said[uuid] = said
             while self._size > self._most:
                 _, gone = self._said.popitem(last=False)
-                self._size -= len(gone.ids)
+                self._size -= len(gone.prints)
 
 
-def _cut(body: bytes) -> tuple[_Envelope, bytes] | None:
+def _cut(body: bytes) -> tuple[_Envelope, memoryview] | None:
     """The envelope, checked, and the bytes of the results, unchecked; none when it is not that simple.
 
     The envelope is what is left when the results are replaced by an empty list: it must be a report's
@@ -134,24 +178,35 @@ def _cut(body: bytes) -> tuple[_Envelope, bytes] | None:
     # One quotation mark too many is a key that stood twice.
     if b"\\" in rest or rest.count(b'"') != marks:
         return None
-    return envelope, body[start:end]
+    return envelope, memoryview(body)[start:end]
 
 
-def _pieces(results: bytes) -> list[bytes] | None:
-    """The results one by one, without what stands between them; none when they look otherwise."""
-    for begins, between in reversed(_SHAPES):
-        if results.startswith(begins):
-            return results[len(begins) : -2].split(between)
+def _shape_of(results: bytes) -> int | None:
+    """How a list of results is written; none when it is in no way that is known here."""
+    for shape in (1, 0):
+        if results.startswith(_SHAPES[shape][0]):
+            return shape
     return None
 
 
-def _whole(body: bytes, results: bytes, digest: bytes) -> tuple[Report, Said | None]:
-    report = replace(parse_report(body), digest=digest)
-    ids = tuple([each.check_id for each in report.results])
-    pieces = _pieces(results)
-    if pieces is None or not _aligned(pieces, ids):
-        return report, None
-    return report, Said(digest, array("q", map(hash, pieces)), ids)
+def _said(results: bytes, read: Sequence[Result]) -> Said | None:
+    """What to remember of results that were read whole; none when they cannot be told apart."""
+    ids = tuple([each.check_id for each in read])
+    shape = _shape_of(results)
+    if shape is None:
+        return None
+    begins, between = _SHAPES[shape]
+    pieces = results[len(begins) : -2].split(between)
+    if not _aligned(pieces, ids):
+        return None
+    marks = tuple([b'%s"%s"' % (between, id_.encode()) for id_ in ids[_GROUP::_GROUP]])
+    order = Order(ids, shape, marks)
+    groups = _groups(results, order)
+    if groups is None:
+        return None
+    prints = array("Q", map(xxh3_64_intdigest, pieces))
+    together = array("Q", [print_ for _, _, print_ in groups])
+    return Said(xxh3_128_digest(results), together, prints, order)
 
 
 def _aligned(pieces: list[bytes], ids: tuple[str, ...]) -> bool:
@@ -161,22 +216,60 @@ def _aligned(pieces: list[bytes], ids: tuple[str, ...]) -> bool:
     )
 
 
-def _changes(said: Said, results: bytes) -> tuple[tuple[Result, ...], array[int]] | None:
-    """The results that are not as they were; none when the whole must be read."""
-    pieces = _pieces(results)
-    if pieces is None or len(pieces) != len(said.ids):
+def _groups(results: bytes, order: Order) -> list[tuple[int, int, int]] | None:
+    """Where each group begins and ends, and its print; none when one does not begin as it did."""
+    begins, between = _SHAPES[order.shape]
+    if not results.startswith(begins):
         return None
-    prints = array("q", map(hash, pieces))
-    changed = [n for n, differs in enumerate(map(ne, prints, said.prints)) if differs]
-    if len(changed) * _MOST_CHANGED > len(pieces):
+    view, find, skip = memoryview(results), results.find, len(between)
+    found, start = [], len(begins)
+    for mark in order.marks:
+        end = find(mark, start)
+        if end < 0:
+            return None
+        found.append((start, end, xxh3_64_intdigest(view[start:end])))
+        start = end + skip
+    found.append((start, len(results) - 2, xxh3_64_intdigest(view[start:-2])))
+    return found
+
+
+def _changes(
+    said: Said, results: bytes
+) -> tuple[tuple[Result, ...], array[int], array[int]] | None:
+    """The results that are not as they were, and the new prints; none when the whole must be read.
+
+    What has the print of what stood at its place was read and checked then; what has not is read now,
+    and must be one result of the same check. So all of them together are a list of results.
+    """
+    groups = _groups(results, said.order)
+    if groups is None:
         return None
-    found = []
-    for n in changed:
-        try:
-            result = parse_result(b'{"check_id":' + pieces[n] + b"}")
-        except RejectedError:
+    prints, group_prints = said.prints[:], said.groups[:]
+    ids, between = said.order.ids, _SHAPES[said.order.shape][1]
+    found: list[Result] = []
+    for number, (start, end, print_) in enumerate(groups):
+        if print_ == group_prints[number]:
+            continue
+        group_prints[number] = print_
+        first = number * _GROUP
+        pieces = results[start:end].split(between)
+        if len(pieces) != len(ids[first : first + _GROUP]):
             return None
-        if result.check_id != said.ids[n]:
-            return None
-        found.append(result)
-    return tuple(found), prints
+        for place, piece in enumerate(pieces, start=first):
+            print_ = xxh3_64_intdigest(piece)
+            if print_ == prints[place]:
+                continue
+            prints[place] = print_
+            result = _read_piece(piece, ids[place])
+            if result is None or (len(found) + 1) * _MOST_CHANGED > len(ids):
+                return None
+            found.append(result)
+    return tuple(found), group_prints, prints
+
+
+def _read_piece(piece: bytes, check_id: str) -> Result | None:
+    try:
+        result = parse_result(b'{"check_id":' + piece + b"}")
+    except RejectedError:
+        return None
+    return result if result.check_id == check_id else None

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from controller.errors import ControllerError, OverloadedError
 from controller.store.interface import Receipt, Store, Submission
@@ -23,7 +24,19 @@ MOST_WAITING: Final = 2_000
 MOST_AT_ONCE: Final = 200
 """Reports in one transaction; it bounds how long one waits for its commit."""
 _RETRY_SECONDS: Final = (2, 15)
-Waiter = Future[Receipt] | asyncio.Future[Receipt]
+_log = logging.getLogger(__name__)
+
+
+class LoopWaiter(Protocol):
+    """Who waits on an event loop, where it is told: an ``asyncio.Future``, or what acts like one."""
+
+    def get_loop(self) -> asyncio.AbstractEventLoop: ...
+    def done(self) -> bool: ...
+    def set_result(self, receipt: Receipt, /) -> None: ...
+    def set_exception(self, error: Exception, /) -> None: ...
+
+
+Waiter = Future[Receipt] | LoopWaiter
 Waiting = tuple[Submission, Waiter]
 
 
@@ -80,10 +93,15 @@ class Intake:
             OverloadedError: The queue is full, or the controller is stopping.
         """
         future: Future[Receipt] = Future()
-        self._queue(submission, future)
+        self.queue(submission, future)
         return future
 
-    def _queue(self, submission: Submission, waiter: Waiter) -> None:
+    def queue(self, submission: Submission, waiter: Waiter) -> None:
+        """Queue a report; its waiter is told what became of it.
+
+        Raises:
+            OverloadedError: The queue is full, or the controller is stopping.
+        """
         with self._changed:
             if self._stopping or len(self._waiting) >= self._most_waiting:
                 seconds = self._jitter(*_RETRY_SECONDS)
@@ -106,7 +124,7 @@ class Intake:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Receipt] = loop.create_future()
-        self._queue(submission, future)
+        self.queue(submission, future)
         return await future
 
     def _write(self) -> None:
@@ -155,7 +173,7 @@ class Intake:
 
 def _settle(answers: Sequence[tuple[Waiter, Receipt | Exception]]) -> None:
     """Tell who waits; every event loop is woken once for all of its own."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Receipt], Any]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[LoopWaiter, Any]]] = {}
     for waiter, answer in answers:
         if isinstance(waiter, Future):
             _tell(waiter, answer)
@@ -167,13 +185,17 @@ def _settle(answers: Sequence[tuple[Waiter, Receipt | Exception]]) -> None:
             loop.call_soon_threadsafe(_tell_all, mine)
 
 
-def _tell_all(answers: Sequence[tuple[asyncio.Future[Receipt], Receipt | Exception]]) -> None:
-    for future, answer in answers:
-        if not future.done():  # who waited may have gone away
+def _tell_all(answers: Sequence[tuple[LoopWaiter, Receipt | Exception]]) -> None:
+    for waiter, answer in answers:
+        try:
+            if waiter.done():  # who waited may have gone away
+                continue
             if isinstance(answer, Exception):
-                future.set_exception(answer)
+                waiter.set_exception(answer)
             else:
-                future.set_result(answer)
+                waiter.set_result(answer)
+        except Exception:  # noqa: BLE001 - one that fails must not keep the others waiting
+            _log.exception("this is a bug")
 
 
 def _tell(future: Future[Receipt], answer: Receipt | Exception) -> None:

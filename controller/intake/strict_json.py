@@ -36,7 +36,7 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 
 _UNSURE: Final = object()
-_BLANKS: Final = b" \t\n\r"
+BLANKS: Final = b" \t\n\r"
 
 
 def _quick(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -52,7 +52,7 @@ def _quick(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
         again = msgspec.json.encode(value)
     except (ValueError, RecursionError):
         return _UNSURE
-    if again != body and again.translate(None, _BLANKS) != body.translate(None, _BLANKS):
+    if again != body and again.translate(None, BLANKS) != body.translate(None, BLANKS):
         return _UNSURE
     return value if _small(value, 1) else _UNSURE
 

@@ -24,9 +24,18 @@ STALLED_REASONS: Final[dict[str, str]] = {
     "PruneBlocked": "The revision deletes more than the prune guard allows; confirm it or commit again.",
     "NonFastForward": "The ref was rewritten; confirm it or go back by a revert commit.",
     "AccessDenied": "The remote refused access or does not have the repository; change the settings.",
+    "SourceRemoved": "The source is no longer configured; what it declared waits for a decision.",
 }
 VERIFIED_REASONS: Final[dict[str, str]] = {
     "Verified": "Every commit that had to be signed is signed by a key the operator named.",
+}
+HEALTHY_REASONS: Final[dict[str, str]] = {
+    "Evaluated": "Machines report under the revision in force, and each check runs somewhere.",
+    "NoMachines": "No machine is enrolled that could show it.",
+    "Rescoring": "Scores are being brought to the revision in force.",
+    "AwaitingReports": "No machine has reported under the revision in force yet.",
+    "ChecksErroring": "A selected check ends in an error on every machine that answered it.",
+    "MachinesSilent": "More than half of the machines are overdue with their reports.",
 }
 TRANSIENT_REASONS: Final[dict[str, str]] = {
     "FetchFailed": "The remote could not be reached or sent something unusable; retried with backoff.",
@@ -34,6 +43,9 @@ TRANSIENT_REASONS: Final[dict[str, str]] = {
     "StoreUnavailable": "The store is locked, full or gone; retried with backoff.",
 }
 SUSPENDED_REASON: Final = "Suspended"
+REMOVED_REASON: Final = "SourceRemoved"
+FORGOTTEN_REASON: Final = "Forgotten"
+"""The reason of an event: nothing of a removed source is left."""
 
 
 @dataclass(frozen=True, slots=True)

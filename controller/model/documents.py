@@ -3,9 +3,9 @@
 Field names are the same in YAML, in HTTP bodies and here (docs/reference/documents.md). Shape only:
 what needs more than one field of one document to judge is in ``config/rules``. A reviewed exception
 document is a ``Waiver`` in Python, since an exception is an error here.
-"""
 
-from __future__ import annotations
+Annotations are evaluated at once here: pydantic would compile each of their texts at every start.
+"""
 
 import re
 from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Area = Literal["database", "audit", "scores", "totals", "inventory"]
+Area = Literal["database", "audit", "facts", "scores", "totals", "inventory"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,9 @@ def positions(bits: int) -> Iterator[int]:
         bits ^= lowest
 
 
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
+
 def definition_digest(check: Check) -> str:
     """What makes an outcome comparable: hex, 32 characters, over what decides pass or fail alone."""
     facts = [
@@ -65,5 +68,4 @@ def definition_digest(check: Check) -> str:
         check.expected_result,
         check.applies_when,
     ]
-    text = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(_canonical(facts).encode(), digest_size=16).hexdigest()

@@ -33,8 +33,8 @@ class Since:
 
     digest: bytes
     """Of the results of the machine's earlier report; only on top of those do the changes mean anything."""
-    count: int
-    """How many results the whole report has."""
+    count: int | None
+    """How many results the whole report has; none when nobody has read them yet."""
     whole: Callable[[], tuple[Result, ...]]
     """Reads all of them; raises ``RejectedError`` when they are not a report's."""
 

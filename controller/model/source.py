@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from controller.model.conditions import Condition
+from controller.model.conditions import REMOVED_REASON, Condition
 from controller.model.problem import Problem
 
 
@@ -102,6 +102,12 @@ class SourceStatus:
     conditions: tuple[Condition, ...] = ()
     problems: tuple[Problem, ...] = ()
     held_plan: HeldPlan | None = None
+
+    @property
+    def removed(self) -> bool:
+        """Whether the operator took it out of the settings; others may then take its objects over."""
+        stalled = self.condition("Stalled")
+        return stalled is not None and stalled.reason == REMOVED_REASON
 
     def condition(self, type_: str) -> Condition | None:
         """The condition of that type, if present."""

@@ -12,6 +12,7 @@ import httpx
 
 from controller import __version__
 from controller.errors import ControllerError, UsageError
+from controller.failpoints import reached
 from controller.model.notice import Notice
 from controller.model.operator import Target
 from controller.notify.messages import request_for
@@ -71,11 +72,14 @@ class Courier:
             return "empty"
         if notice.next_at is not None and notice.next_at > now:
             return "waiting"
+        reached("before_send")
         problem, final = self._send(notice)
+        reached("after_send")
         now = self._clock()
         with self._store.write() as writing:
             if problem is None:
                 writing.notice_arrived(notice.number)
+                reached("inside_note")
                 return "arrived"
             dead = final or now - notice.at >= GIVE_UP_AFTER
             writing.notice_failed(

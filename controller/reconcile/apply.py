@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Final
 
 from controller.errors import ConflictError
+from controller.failpoints import reached
 from controller.model.configuration import Place
 from controller.model.source import Commit
 from controller.model.terms import KINDS, Kind
 from controller.reconcile.ending import SUSPENDED, Ending
-from controller.reconcile.failpoints import reached
 from controller.reconcile.guards import declared_counts
-from controller.reconcile.plan import owned, shifted
+from controller.reconcile.plan import shifted
 from controller.reconcile.record import conclude, revision_record
 from controller.reconcile.work import Pass
 from controller.source.link import file_url
@@ -33,7 +33,7 @@ def apply(work: Pass) -> Ending:
     touched = _touched(work)
     places = {
         (each.kind, each.id): each.place for each in work.plan.operations if each.op != "delete"
-    } | shifted(work.current, work.head, frozenset(touched))
+    } | shifted(work.current, work.head, frozenset(touched), work.only)
     provenance = _provenance(work, places, touched)
     links = _links(work, places, provenance)
     ending = Ending("applied", "Applied", _summary(work), work.warnings)
@@ -46,10 +46,11 @@ def apply(work: Pass) -> Ending:
         writing.apply_plan(
             work.name, work.plan, work.head.settings, record, provenance, as_of, links, places
         )
-        _read_back(writing, work)
+        generation = _read_back(writing, work)
         _tell_adoptions(writing, work, as_of)
         conclude(writing, work, ending, as_of)
         reached("inside_apply")
+    work.memory.applied(generation, declared_counts(work.head))
     reached("after_apply")
     return ending
 
@@ -61,7 +62,12 @@ def _touched(work: Pass) -> dict[str, Commit]:
         return {}
     if not work.source.is_ancestor(old, work.sha):
         old = None  # a confirmed rewrite: the old history may not even be here
-    paths = {each.place.path for kind in KINDS for each in work.head.of_kind(kind).values()}
+    tables = {kind: work.head.of_kind(kind) for kind in KINDS}
+    if work.only is None:
+        paths = {each.place.path for table in tables.values() for each in table.values()}
+    else:
+        there = (tables[kind].get(id_) for kind, id_ in work.only)
+        paths = {each.place.path for each in there if each is not None}
     return work.source.last_change(work.sha, sorted(paths), since=old)
 
 
@@ -77,6 +83,8 @@ def _provenance(
 def _links(
     work: Pass, places: dict[tuple[Kind, str], Place], provenance: dict[str, Commit]
 ) -> dict[tuple[Kind, str], str]:
+    if file_url(work.source.url, work.sha, "", 1) is None:
+        return {}  # nobody's pages, or a host whose pages are not known
     root = f"{work.source.path}/" if work.source.path else ""
     links = {}
     for key, place in places.items():
@@ -98,20 +106,23 @@ def _tell_adoptions(writing: Writing, work: Pass, as_of: datetime) -> None:
                 writing.tell(event, work.name)
 
 
-def _read_back(writing: Writing, work: Pass) -> None:
-    """Refuse a transaction after which the store does not hold what the revision declares."""
+def _read_back(writing: Writing, work: Pass) -> int:
+    """Refuse a transaction after which the store does not hold what the revision declares.
+
+    Returns the generation that the store will have.
+    """
     in_force = writing.in_force()
-    stored = {
-        (kind, id_): managed
-        for kind in declared_counts(work.head)
-        for id_, managed in in_force.of_kind(kind).items()
+    manager = f"git:{work.name}"
+    counts = {
+        kind: [each.manager for each in in_force.of_kind(kind).values()].count(manager)
+        for kind in KINDS
     }
-    counts = owned(stored, source=work.name)
     if counts != declared_counts(work.head):
         raise ConflictError(
             f"after applying, the store holds {counts} and the revision declares "
             f"{declared_counts(work.head)}; nothing was changed"
         )
+    return in_force.generation
 
 
 def _summary(work: Pass) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from controller.config.load import FileContent, SourceFile, read_file
-from controller.source.interface import Source, TreeFile
+from controller.source.interface import Snapshot, Source, TreeFile
 
 
 class Contents:
@@ -16,6 +16,9 @@ class Contents:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, FileContent]] = {}
+        self._sha: str | None = None
+        """The commit whose files these are, where that is certain."""
+        self._by_path: dict[str, FileContent] = {}
 
     def of(self, source: Source, files: Sequence[TreeFile]) -> list[FileContent]:
         """Every file's content, in the order of ``files``; only unknown ones are read.
@@ -23,12 +26,42 @@ class Contents:
         Raises:
             SourceError: They cannot be read.
         """
+        self._sha = None
         known, nothing = self._known, ("", None)
         unknown = [file for file in files if known.get(file.path, nothing)[0] != file.blob]
-        texts = source.read(unknown) if unknown else {}
-        fresh = {
-            file.path: (file.blob, read_file(SourceFile(file.path, texts[file.blob])))
-            for file in unknown
-        }
+        fresh = _read(source, unknown)
         self._known = {file.path: fresh.get(file.path) or known[file.path] for file in files}
         return [content for _, content in self._known.values()]
+
+    def follow(
+        self, source: Source, snapshot: Snapshot
+    ) -> tuple[Mapping[str, FileContent], frozenset[str] | None]:
+        """Every file's content by path, and the paths that may differ from the snapshot before.
+
+        These are none where the snapshot before was not the one followed last.
+
+        Raises:
+            SourceError: They cannot be read.
+        """
+        step = snapshot.step
+        if step is None or step.since != self._sha:
+            contents = self.of(source, snapshot.files)
+            self._by_path = {content.path: content for content in contents}
+            self._sha = snapshot.sha
+            return self._by_path, None
+        present = [file for file in snapshot.files if file.path in step.changed]
+        fresh = _read(source, present)
+        gone = (step.changed.keys() & self._known.keys()) - fresh.keys()
+        self._known = self._known | fresh
+        self._by_path = self._by_path | {path: content for path, (_, content) in fresh.items()}
+        for path in gone:
+            del self._known[path], self._by_path[path]
+        self._sha = snapshot.sha
+        return self._by_path, frozenset(fresh.keys() | gone)
+
+
+def _read(source: Source, files: Sequence[TreeFile]) -> dict[str, tuple[str, FileContent]]:
+    texts = source.read(files) if files else {}
+    return {
+        file.path: (file.blob, read_file(SourceFile(file.path, texts[file.blob]))) for file in files
+    }

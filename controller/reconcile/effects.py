@@ -5,63 +5,90 @@ What cannot be told from the documents alone, such as another query, is neutral:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from controller.model.configuration import Configuration
-from controller.model.documents import Check, Policy, RepositorySettings, Waiver
+from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
 from controller.model.plan import Operation
 from controller.model.terms import SEVERITIES, ScheduleType, Severity
-from controller.scoring.selection import select
+from controller.scoring.selection import Selection
 
 Effect = Literal["strengthens", "neutral", "weakens"]
 
 _SCHEDULES: Final[tuple[ScheduleType, ...]] = ("manual", "scheduled", "continuous")
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A change's effect."""
+
+    effect: Effect
+    weakens: tuple[str, ...] = ()
+    """What of it weakens, in our own words: the keys of docs/reference/api.md (plan)."""
+
+
 class Direction:
     """Collects signs; one weakening outweighs any strengthening, for it is what a reviewer looks for."""
 
     def __init__(self) -> None:
-        self._signs: set[int] = set()
+        self._signs: defaultdict[str, set[int]] = defaultdict(set)
 
-    def more(self, before: Any, after: Any) -> None:  # noqa: ANN401 - anything ordered
+    def more(self, what: str, before: Any, after: Any) -> None:  # noqa: ANN401 - anything ordered
         """A larger value is a stronger demand."""
-        self._signs.add((after > before) - (after < before))
+        self._signs[what].add((after > before) - (after < before))
 
-    def wider(self, before: frozenset[str], after: frozenset[str]) -> None:
+    def wider(self, what: str, before: frozenset[str], after: frozenset[str]) -> None:
         """A demand that covers more; one that leaves anything out is weaker."""
         if before - after:
-            self._signs.add(-1)
+            self._signs[what].add(-1)
         elif after - before:
-            self._signs.add(1)
+            self._signs[what].add(1)
 
-    def effect(self) -> Effect:
+    def judged(self) -> Judged:
         """The sum of all signs."""
-        if -1 in self._signs:
-            return "weakens"
-        return "strengthens" if 1 in self._signs else "neutral"
+        weakens = tuple(what for what, signs in self._signs.items() if -1 in signs)
+        if weakens:
+            return Judged("weakens", weakens)
+        stronger = any(1 in signs for signs in self._signs.values())
+        return Judged("strengthens" if stronger else "neutral")
 
 
-def effect(operation: Operation, base: Configuration, head: Configuration) -> Effect:
-    """The effect of one operation of the plan that leads from one configuration to the other."""
-    declared = base.of_kind(operation.kind).get(operation.id)
-    before = declared.document if declared else None
-    after = operation.document
-    match before, after:
-        case Policy(), Policy():
-            # Over the checks of both: one that comes or goes is an operation of its own.
-            both = {
-                id_: each.document for id_, each in (*base.checks.items(), *head.checks.items())
-            }
-            return _policy(before, after, both)
-        case Check(), Check():
+class Catalog:
+    """The checks of both sides, indexed: thousands of changed policies select from them."""
+
+    def __init__(self, *sides: Mapping[str, Check]) -> None:
+        self._checks = {id_: check for side in sides for id_, check in side.items()}
+        self._selection = Selection(self._checks.values())
+
+    def severities(self, policy: Policy) -> dict[str, Severity]:
+        """The checks that a policy selects, with the severity it gives them."""
+        return {
+            id_: policy.severity_overrides.get(id_) or self._checks[id_].severity
+            for id_ in self._selection.select(policy)
+        }
+
+
+def judged(operation: Operation, before: AnyDocument | None, checks: Catalog) -> Judged:
+    """The effect of one operation of a plan.
+
+    Args:
+        operation: The change.
+        before: The document that is in force, whoever manages it.
+        checks: Of both sides: a check that comes or goes is an operation of its own, and no fault of
+            the policies that select it.
+    """
+    match before, operation.document:
+        case Policy(), Policy() as after:
+            return _policy(before, after, checks)
+        case Check(), Check() as after:
             return _check(before, after)
-        case Waiver(), Waiver():
+        case Waiver(), Waiver() as after:
             return _waiver(before, after)
         case _, None:
             return _presence(operation, before, ("weakens", "strengthens"))
-        case _:
+        case _, after:
             return _presence(operation, after, ("strengthens", "weakens"))
 
 
@@ -69,46 +96,52 @@ def settings_effect(before: RepositorySettings, after: RepositorySettings) -> Ef
     """The effect of a change of ``gitward.yaml``: what it demands of exceptions, and what it guards."""
     direction = Direction()
     old, new = before.exceptions, after.exceptions
-    direction.more(old.require_expiry, new.require_expiry)
-    direction.more(-old.max_days, -new.max_days)
-    direction.more(old.require_owner, new.require_owner)
-    direction.more(old.require_ticket, new.require_ticket)
-    direction.more(before.builtin_checks, after.builtin_checks)
-    direction.more(before.api_writes == "deny", after.api_writes == "deny")
-    direction.more(before.api_exceptions == "deny", after.api_exceptions == "deny")
-    direction.more(-before.prune.max_percent, -after.prune.max_percent)
-    direction.more(-before.prune.max_count, -after.prune.max_count)
-    return direction.effect()
+    direction.more("expiry", old.require_expiry, new.require_expiry)
+    direction.more("max_days", -old.max_days, -new.max_days)
+    direction.more("owner", old.require_owner, new.require_owner)
+    direction.more("ticket", old.require_ticket, new.require_ticket)
+    direction.more("builtin_checks", before.builtin_checks, after.builtin_checks)
+    direction.more("api_writes", before.api_writes == "deny", after.api_writes == "deny")
+    direction.more(
+        "api_exceptions", before.api_exceptions == "deny", after.api_exceptions == "deny"
+    )
+    direction.more("prune", -before.prune.max_percent, -after.prune.max_percent)
+    direction.more("prune", -before.prune.max_count, -after.prune.max_count)
+    return direction.judged().effect
 
 
-def _presence(operation: Operation, document: object, effects: tuple[Effect, Effect]) -> Effect:
+def _presence(operation: Operation, document: object, effects: tuple[Effect, Effect]) -> Judged:
     """Of something that comes or goes: what demands has the first effect, what exempts the second."""
     match document:
         case Policy():
-            return effects[0] if document.enabled else "neutral"
+            effect: Effect = effects[0] if document.enabled else "neutral"
         case Waiver():
-            return "neutral" if operation.expired else effects[1]
+            effect = "neutral" if operation.expired else effects[1]
         case _:
-            return effects[0]
+            effect = effects[0]
+    how = "removed" if operation.document is None else "added"
+    return Judged(effect, (how,) if effect == "weakens" else ())
 
 
-def _policy(before: Policy, after: Policy, checks: Mapping[str, Check]) -> Effect:
+def _policy(before: Policy, after: Policy, checks: Catalog) -> Judged:
     direction = Direction()
-    direction.more(before.enabled, after.enabled)
-    direction.more(before.passing_score_threshold, after.passing_score_threshold)
-    direction.more(before.protect, after.protect)
-    direction.more(before.error_handling == "count", after.error_handling == "count")
-    direction.more(_SCHEDULES.index(before.schedule_type), _SCHEDULES.index(after.schedule_type))
+    direction.more("enabled", before.enabled, after.enabled)
+    direction.more("threshold", before.passing_score_threshold, after.passing_score_threshold)
+    direction.more("protect", before.protect, after.protect)
+    direction.more("errors", before.error_handling == "count", after.error_handling == "count")
+    direction.more(
+        "interval", _SCHEDULES.index(before.schedule_type), _SCHEDULES.index(after.schedule_type)
+    )
     if before.schedule_type == after.schedule_type == "continuous":
-        direction.more(-before.check_interval_minutes, -after.check_interval_minutes)
-    direction.wider(_systems(before), _systems(after))
-    direction.wider(*_machines(before, after))
-    direction.more(before.cis_level, after.cis_level)
-    old, new = _selected(before, checks), _selected(after, checks)
-    direction.wider(frozenset(old), frozenset(new))
+        direction.more("interval", -before.check_interval_minutes, -after.check_interval_minutes)
+    direction.wider("machines", _systems(before), _systems(after))
+    direction.wider("machines", *_machines(before, after))
+    direction.more("checks", before.cis_level, after.cis_level)
+    old, new = checks.severities(before), checks.severities(after)
+    direction.wider("checks", frozenset(old), frozenset(new))
     for id_ in old.keys() & new.keys():
-        direction.more(-SEVERITIES.index(old[id_]), -SEVERITIES.index(new[id_]))
-    return direction.effect()
+        direction.more("severity", -SEVERITIES.index(old[id_]), -SEVERITIES.index(new[id_]))
+    return direction.judged()
 
 
 def _systems(policy: Policy) -> frozenset[str]:
@@ -124,25 +157,19 @@ def _machines(before: Policy, after: Policy) -> tuple[frozenset[str], frozenset[
     return old, frozenset(after.target_tags) or every
 
 
-def _selected(policy: Policy, checks: Mapping[str, Check]) -> dict[str, Severity]:
-    """The checks that a policy selects, with the severity it gives them."""
-    return {
-        id_: policy.severity_overrides.get(id_) or checks[id_].severity
-        for id_ in select(policy, checks.values())
-    }
-
-
-def _check(before: Check, after: Check) -> Effect:
+def _check(before: Check, after: Check) -> Judged:
     direction = Direction()
-    direction.more(-SEVERITIES.index(before.severity), -SEVERITIES.index(after.severity))
-    direction.more(before.cis_level == "level_1", after.cis_level == "level_1")
-    direction.wider(frozenset(before.platforms), frozenset(after.platforms))
+    direction.more(
+        "severity", -SEVERITIES.index(before.severity), -SEVERITIES.index(after.severity)
+    )
+    direction.more("level", before.cis_level == "level_1", after.cis_level == "level_1")
+    direction.wider("platforms", frozenset(before.platforms), frozenset(after.platforms))
     if before.applies_when != after.applies_when:
         # A condition leaves machines out; another condition cannot be compared.
-        direction.more(before.applies_when is None, after.applies_when is None)
+        direction.more("condition", before.applies_when is None, after.applies_when is None)
     if before.query == after.query and before.comparison_operator == after.comparison_operator:
         _expectation(direction, before, after)
-    return direction.effect()
+    return direction.judged()
 
 
 def _expectation(direction: Direction, before: Check, after: Check) -> None:
@@ -150,9 +177,9 @@ def _expectation(direction: Direction, before: Check, after: Check) -> None:
     if old is None or new is None:
         return
     if before.comparison_operator in {"gte", "gt"}:
-        direction.more(old, new)
+        direction.more("expectation", old, new)
     elif before.comparison_operator in {"lte", "lt"}:
-        direction.more(-old, -new)
+        direction.more("expectation", -old, -new)
 
 
 def _number(check: Check) -> float | None:
@@ -164,22 +191,22 @@ def _number(check: Check) -> float | None:
         return None
 
 
-def _waiver(before: Waiver, after: Waiver) -> Effect:
+def _waiver(before: Waiver, after: Waiver) -> Judged:
     """An exception is the reverse of a demand: whatever grows, weakens."""
     direction = Direction()
-    direction.wider(frozenset(after.checks), frozenset(before.checks))
-    direction.wider(*reversed(_reach(before, after)))
+    direction.wider("checks", frozenset(after.checks), frozenset(before.checks))
+    direction.wider("reach", *reversed(_reach(before, after)))
     if before.expires_at != after.expires_at:
         longer = after.expires_at is None or (
             before.expires_at is not None and after.expires_at > before.expires_at
         )
-        direction.more(longer, not longer)
+        direction.more("end", longer, not longer)
     if before.starts_at != after.starts_at:
         earlier = after.starts_at is None or (
             before.starts_at is not None and after.starts_at < before.starts_at
         )
-        direction.more(earlier, not earlier)
-    return direction.effect()
+        direction.more("start", earlier, not earlier)
+    return direction.judged()
 
 
 def _reach(before: Waiver, after: Waiver) -> tuple[frozenset[str], frozenset[str]]:

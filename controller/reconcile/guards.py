@@ -20,7 +20,7 @@ from controller.model.source import Commit, HeldPlan
 from controller.model.terms import KINDS, Kind
 
 ALLOW_DELETE: Final = "Gitward-Allow-Delete"
-_PLURALS: Final[dict[Kind, str]] = {
+PLURALS: Final[dict[Kind, str]] = {
     "policy": "policies",
     "check": "checks",
     "exception": "exceptions",
@@ -60,7 +60,7 @@ def prune_blocked(plan: Plan, before: Mapping[Kind, int], limits: PruneSettings)
         allowed = max(limits.max_count, -(-limits.max_percent * before[kind] // 100))
         if count > allowed:
             reasons.append(
-                f"deletes {count} of {before[kind]} {_PLURALS[kind]}, at most {allowed} without asking"
+                f"deletes {count} of {before[kind]} {PLURALS[kind]}, at most {allowed} without asking"
             )
         elif count and kind != "exception" and _left(kind, plan.operations, before) == 0:
             reasons.append(f"leaves no {kind}")

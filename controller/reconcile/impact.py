@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from controller.model.machine import Machine
 from controller.model.posture import Posture, positions
+from controller.reconcile.gauges import Gauges, Weakening
+from controller.reconcile.policy_gauges import Meter
 from controller.reconcile.projection import Projection
+from controller.reconcile.translation import Translation
 from controller.scoring.carry import carry_over, concerned
 from controller.scoring.coverage import Covered, Reviewed
 from controller.scoring.ledger import column_sums
@@ -91,7 +94,13 @@ class Impact:
     """By id of a changed check: machines on which it fails now."""
     waivers: dict[str, Covered] = field(default_factory=dict)
     ended: dict[str, Covered] = field(default_factory=dict)
-    """Exceptions that the change deletes."""
+    """Exceptions that the change deletes or changes, as they are."""
+    weakenings: dict[Weakening, dict[str, Any]] = field(default_factory=dict)
+    """How much each weighs, where the fleet can tell."""
+    severities_left_out: int = 0
+    """Lowered severities of checks that were not weighed alone."""
+    ends_left_out: int = 0
+    """Exceptions whose end was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +118,17 @@ class _Pair:
     freed: int
     awaited: int
     """Counted after and not before: to be reported first, unless it was."""
+    meters: tuple[Meter, ...]
 
 
 class _Measuring:
     def __init__(
-        self, impact: Impact, before: Projection, after: Projection, changed: frozenset[str]
+        self,
+        impact: Impact,
+        before: Projection,
+        after: Projection,
+        changed: frozenset[str],
+        weakenings: Iterable[Weakening],
     ) -> None:
         as_of = impact.as_of
         self._impact = impact
@@ -121,19 +136,16 @@ class _Measuring:
         self.then = after.rulebook.at(as_of)
         self.before, self.after = before, after
         self._pairs: dict[tuple[int, int], _Pair] = {}
-        old, new = before.rulebook.positions, after.rulebook.positions
-        self._moved = {
-            old[id_]: new[id_]
-            for id_ in after.rulebook.checks
-            if old.get(id_, new[id_]) != new[id_]
-        }
+        old = before.rulebook.positions
+        self._translation = Translation(before.rulebook, after.rulebook)
+        self.gauges = Gauges(weakenings, before.rulebook, after.rulebook, self._translation, as_of)
         self.changed_bits = sum(1 << old[id_] for id_ in changed if id_ in before.rulebook.checks)
 
     def pair(self, old: Profile, new: Profile) -> _Pair:
         key = id(old), id(new)  # both live as long as their moments, which live as long as this
         found = self._pairs.get(key)
         if found is None:
-            was, now = self._translated(_exempted(old)), _exempted(new)
+            was, now = self._translation.forward(_exempted(old)), _exempted(new)
             awaited = new.overall.counted & ~old.overall.counted
             impact, places = self._impact, {id_: n for n, id_ in enumerate(old.policies, 1)}
             found = self._pairs[key] = _Pair(
@@ -151,17 +163,9 @@ class _Measuring:
                 newly=now & ~was,
                 freed=was & ~now,
                 awaited=awaited,
+                meters=self.gauges.bind(old, new),
             )
         return found
-
-    def _translated(self, bits: int) -> int:
-        """The same checks, at the positions of their definitions afterwards."""
-        leaving = entering = 0
-        for old, new in self._moved.items():
-            if bits >> old & 1:
-                leaving |= 1 << old
-                entering |= 1 << new
-        return bits & ~leaving | entering
 
 
 def _exempted(profile: Profile) -> int:
@@ -181,6 +185,7 @@ def measure(
     changed_checks: frozenset[str] = frozenset(),
     reviewed: frozenset[str] = frozenset(),
     ended: frozenset[str] = frozenset(),
+    weakenings: Iterable[Weakening] = (),
 ) -> Impact:
     """Score every machine under both configurations.
 
@@ -193,11 +198,12 @@ def measure(
         changed_checks: Whose failing machines are counted.
         reviewed: Exceptions of ``after`` to look at closely.
         ended: Exceptions of ``before`` to look at closely.
+        weakenings: What to weigh alone.
     """
     impact = Impact(as_of)
-    work = _Measuring(impact, before, after, changed_checks)
+    work = _Measuring(impact, before, after, changed_checks, weakenings)
     closely = Reviewed(after.rulebook, sorted(reviewed), as_of)
-    gone = Reviewed(before.rulebook, sorted(ended), as_of)
+    gone = Reviewed(before.rulebook, sorted(ended), as_of, ends=False)
     largest: list[Mover] = []
     awaited, failed = 0, []
     for machine, was in _machines(reading):
@@ -216,6 +222,8 @@ def measure(
             largest.append(Mover(machine.uuid, machine.hostname, past[0], future[0]))
         if found := was.failed & work.changed_bits & old.overall.counted:
             failed.append(found)
+        for meter in pair.meters:
+            meter(was, now)
         closely.add(machine, new, now, past[0], future[0])
         gone.add(machine, old, was, past[0], future[0])
     impact.movers = _largest(largest, movers)
@@ -223,6 +231,9 @@ def measure(
     at = {position: id_ for id_, position in before.rulebook.positions.items()}
     impact.failing = {at[position]: count for position, count in column_sums(failed).items()}
     impact.waivers, impact.ended = closely.finish(), gone.finish()
+    impact.weakenings = work.gauges.told(impact.ended, impact.waivers)
+    impact.severities_left_out = work.gauges.left_out
+    impact.ends_left_out = closely.ends_left_out
     return impact
 
 

@@ -46,6 +46,8 @@ def impact_body(impact: Impact) -> Json:
         "no_longer_exempted": _exempted(impact.no_longer_exempted),
         "needs_report": list(impact.needs_report),
         "exceptions": [_covered(each) for _, each in sorted(impact.waivers.items())],
+        "ends_left_out": impact.ends_left_out,
+        "severities_left_out": impact.severities_left_out,
     }
 
 

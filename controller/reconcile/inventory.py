@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from controller.config.builtin import builtin_checks_if_wanted
-from controller.config.contents import SourceFile, is_document, read_file
-from controller.config.load import assemble
+from controller.config.load import SourceFile, assemble, is_document, read_file
 from controller.model.configuration import Configuration
 from controller.model.integrity import Finding
 from controller.model.source import SourceStatus
@@ -39,6 +38,8 @@ def check_inventory(reading: Reading, status: SourceStatus, data: Path) -> Itera
         for id_ in sorted(want.keys() | have.keys()):
             about = f"{kind}/{id_}"
             if id_ not in have:
+                if status.removed:
+                    continue  # another source has taken it over
                 message = f"is declared at {want[id_].place.path} in {sha[:12]} and is not in force"
                 yield Finding("inventory", about, message)
             elif id_ not in want:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,9 @@ from controller.config.load import SourceFile, read_file
 from controller.model.configuration import Configuration
 from controller.model.documents import Waiver
 from controller.model.source import Commit
+
+Accepted = Mapping[tuple[object, ...], Sequence[Waiver]]
+"""Of ``by_risk``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,16 @@ class Lineage:
 
 def risk(waiver: Waiver) -> tuple[object, ...]:
     """What makes two exceptions the same risk: the checks and whom they are for."""
-    selector = (waiver.scope, sorted(waiver.agents), waiver.tag, waiver.policy_id)
-    return (sorted(waiver.checks), *selector)
+    selector = (waiver.scope, tuple(sorted(waiver.agents)), waiver.tag, waiver.policy_id)
+    return (tuple(sorted(waiver.checks)), *selector)
+
+
+def by_risk(base: Configuration) -> Accepted:
+    """The exceptions of a configuration by the risk that they accept."""
+    found: dict[tuple[object, ...], list[Waiver]] = {}
+    for each in base.waivers.values():
+        found.setdefault(risk(each.document), []).append(each.document)
+    return found
 
 
 def version(commit: Commit, path: str, text: bytes, id_: str) -> Version | None:
@@ -62,24 +73,24 @@ def version(commit: Commit, path: str, text: bytes, id_: str) -> Version | None:
 
 
 def lineage(
-    waiver: Waiver, past: Sequence[Version], base: Configuration, *, as_of: datetime
+    waiver: Waiver, past: Sequence[Version], accepted: Accepted, *, as_of: datetime
 ) -> Lineage:
     """Gather an exception's past.
 
     Args:
         waiver: As it would be.
         past: The file's earlier versions that hold it, newest first; the newest may be itself.
-        base: What is in force: other ids may have accepted the same risk.
+        accepted: What is in force: other ids may have accepted the same risk.
         as_of: When it begins, where nothing says.
     """
     commit = past[0].commit if past and past[0].waiver == waiver else None
     same = [each for each in past if risk(each.waiver) == risk(waiver)]
-    renewals = [*_others(waiver, base), *_ends(waiver, same)]
+    renewals = [*_others(waiver, accepted), *_ends(waiver, same)]
     starts = [waiver.starts_at] if waiver.starts_at else []
     known = [each.waiver.starts_at or each.commit.committed_at for each in same]
     starts += known or ([] if waiver.starts_at else [as_of])
     own = waiver.starts_at or min(known, default=as_of)
-    others = [each.starts_at for each in _same_risk(waiver, base) if each.starts_at]
+    others = [each.starts_at for each in _same_risk(waiver, accepted) if each.starts_at]
     since = min([*starts, *others])
     expires = waiver.expires_at
     return Lineage(
@@ -114,16 +125,12 @@ def lineage_body(id_: str, found: Lineage) -> dict[str, Any]:
     }
 
 
-def _same_risk(waiver: Waiver, base: Configuration) -> Iterable[Waiver]:
-    return [
-        each.document
-        for id_, each in base.waivers.items()
-        if id_ != waiver.id and risk(each.document) == risk(waiver)
-    ]
+def _same_risk(waiver: Waiver, accepted: Accepted) -> Iterable[Waiver]:
+    return [each for each in accepted.get(risk(waiver), ()) if each.id != waiver.id]
 
 
-def _others(waiver: Waiver, base: Configuration) -> list[Renewal]:
-    return [Renewal(each.id, each.expires_at, "") for each in _same_risk(waiver, base)]
+def _others(waiver: Waiver, accepted: Accepted) -> list[Renewal]:
+    return [Renewal(each.id, each.expires_at, "") for each in _same_risk(waiver, accepted)]
 
 
 def _ends(waiver: Waiver, past: Sequence[Version]) -> list[Renewal]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from controller.errors import StoreError
 from controller.model.source import SourceStatus
+from controller.reconcile.calm import Calm
 from controller.reconcile.ending import Ending
 from controller.reconcile.reconciler import PassResult, Reconciler
 from controller.reconcile.summarize import backoff
@@ -18,10 +19,10 @@ from controller.store.interface import Store
 
 MIN_INTERVAL: Final = 10.0
 """Seconds; a remote is not asked more often by the clock alone."""
-CALM: Final = 5.0
-"""Seconds between hints that are followed, once one has turned out to be empty."""
 _LOOK_SECONDS: Final = 1.0
 """How often the store is looked at for what another process asked for (the command line)."""
+_FRUITFUL: Final = frozenset({"applied", "stalled", "held"})
+"""Ends of passes that found something new."""
 _log = logging.getLogger("controller.reconcile")
 
 
@@ -61,7 +62,7 @@ class Loop:
         self._waking = threading.Lock()
         self._meant = False
         self._hinted = False
-        self._calm_until = 0.0
+        self._calm = Calm()
         name = reconciler.source.name
         self._threads = (
             threading.Thread(target=self._run, name=f"reconcile-{name}", daemon=True),
@@ -82,11 +83,11 @@ class Loop:
     def hint(self) -> None:
         """Make a pass soon, for something may have changed: a webhook came.
 
-        One is followed at once. When it turns out to be empty, further ones wait for ``CALM`` seconds
-        and are then one; the request that is stored with them keeps them from being forgotten.
+        One is followed at once. Those that come soon after it wait a little and are then one
+        (``calm``); the request that is stored with them keeps them from being forgotten.
         """
         with self._waking:
-            if not self._calm():
+            if not self._calm.left(time.monotonic()):
                 self._hinted = True
                 self._wake.set()
 
@@ -103,14 +104,14 @@ class Loop:
         while not self._stop.is_set():
             hinted = self._begin()
             result = self._pass()
-            if hinted and result.ending.kind == "settled":
-                self._calm_down()
+            if hinted:
+                self._calm_down(fruitful=result.ending.kind in _FRUITFUL)
             if result.ending.kind == "transient":
                 self._failures += 1
                 self._wait(backoff(self._failures, self._jitter))
                 continue
             self._failures = 0
-            if not result.again or (self._calm() and self._by_hint()):
+            if not result.again or (self._waits() and self._by_hint()):
                 self._wait(self._interval * (0.9 + 0.2 * self._jitter()))
 
     def _begin(self) -> bool:
@@ -120,14 +121,15 @@ class Loop:
             self._wake.clear()
         return hinted
 
-    def _calm_down(self) -> None:
+    def _calm_down(self, *, fruitful: bool) -> None:
         with self._waking:
-            self._calm_until = time.monotonic() + CALM
+            self._calm.followed(fruitful=fruitful, at=time.monotonic())
             if not self._meant:
                 self._wake.clear()
 
-    def _calm(self) -> bool:
-        return time.monotonic() < self._calm_until
+    def _waits(self) -> float:
+        """Seconds for which hints still have to wait."""
+        return self._calm.left(time.monotonic())
 
     def _pass(self) -> PassResult:
         try:
@@ -147,8 +149,11 @@ class Loop:
 
     def _wait(self, seconds: float) -> None:
         """Return when that time is over, when woken, or when the store asks for a pass."""
-        while seconds > 0 and not self._wake.wait(min(seconds, _LOOK_SECONDS)):
-            seconds -= _LOOK_SECONDS
+        end = time.monotonic() + seconds
+        # Looked at at least every second, and as soon as a hint need wait no longer.
+        while (left := end - time.monotonic()) > 0:
+            if self._wake.wait(min(left, self._waits() or _LOOK_SECONDS, _LOOK_SECONDS)):
+                return
             if self._asked():
                 return
 
@@ -163,7 +168,7 @@ class Loop:
         if status is None or request <= self._seen:
             request = 0  # this one has woken us before: it does not cut the backoff short again
         if request and self._by_hint():
-            if self._calm():
+            if self._waits():
                 return False
             self._hinted = True
         self._seen = max(self._seen, request)

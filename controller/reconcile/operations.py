@@ -148,7 +148,8 @@ def _named(reading: Reading, name: str | None) -> SourceStatus:
         if status is None:
             raise NotFoundError(f"there is no source {name!r}")
         return status
-    sources = reading.sources()
+    known = reading.sources()
+    sources = [each for each in known if not each.removed] or known
     if len(sources) != 1:
         names = ", ".join(each.name for each in sources) or "none"
         raise NotFoundError(f"name the source; there are: {names}")

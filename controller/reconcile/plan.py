@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -31,7 +31,26 @@ from controller.scoring.waivers import state
 Current = Mapping[tuple[Kind, str], Managed[Any]]
 """Everything in force, whoever manages it."""
 
+Keys = Collection[tuple[Kind, str]]
+
 _ABSENT: Final = Place("", 0, 0)
+_RANK: Final = {kind: rank for rank, kind in enumerate(KINDS)}
+
+
+class Everything(Mapping[tuple[Kind, str], Managed[Any]]):
+    """The objects in force as one mapping, without a copy."""
+
+    def __init__(self, tables: Mapping[Kind, Mapping[str, Managed[Any]]]) -> None:
+        self._tables = tables
+
+    def __getitem__(self, key: tuple[Kind, str]) -> Managed[Any]:
+        return self._tables[key[0]][key[1]]
+
+    def __iter__(self) -> Iterator[tuple[Kind, str]]:
+        return ((kind, id_) for kind, table in self._tables.items() for id_ in table)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._tables.values()))
 
 
 def plan(
@@ -41,6 +60,7 @@ def plan(
     source: str,
     as_of: datetime,
     settings: RepositorySettings | None = None,
+    only: Keys | None = None,
 ) -> Plan:
     """Compare what is in force with what a source declares.
 
@@ -50,27 +70,48 @@ def plan(
         source: The source's name; only its own objects are ever deleted.
         as_of: Decides which deleted exceptions have expired, and nothing else.
         settings: The repository settings in force; the defaults when there are none yet.
+        only: What alone can differ, where that is known.
 
     Returns:
         Real changes alone: planning again after applying gives an empty plan.
     """
     manager = f"git:{source}"
-    operations: list[Operation] = []
-    for kind in KINDS:
-        for id_, declared in head.of_kind(kind).items():
-            managed = current.get((kind, id_))
-            if managed is None:
-                operations.append(_addition(kind, declared))
-            elif managed.manager != manager:
-                operations.append(_adoption(kind, managed, declared))
-            elif operation := _difference(kind, managed, declared):
-                operations.append(operation)
-    for (kind, id_), managed in current.items():
-        if managed.manager == manager and id_ not in head.of_kind(kind):
-            operations.append(_deletion(kind, managed, as_of))
-    operations = list(_with_hints(sorted(operations, key=_order), current))
+    found = (
+        _operation(kind, managed, declared, manager, as_of)
+        for kind, managed, declared in _pairs_of(current, head, only)
+    )
+    operations = sorted((each for each in found if each is not None), key=_order)
+    operations = list(_with_hints(operations, current))
     changed = differences(settings or RepositorySettings(), head.settings)
     return Plan(tuple(operations), digest(operations, changed), changed)
+
+
+def _pairs_of(
+    current: Current, head: Configuration, only: Keys | None
+) -> Iterator[tuple[Kind, Managed[Any] | None, Declared[Any] | None]]:
+    """What is in force and what is declared under each id."""
+    declared = {kind: head.of_kind(kind) for kind in KINDS}
+    if only is None:
+        keys = [(kind, id_) for kind in KINDS for id_ in declared[kind]]
+        only = dict.fromkeys((*keys, *current))
+    for kind, id_ in only:
+        yield kind, current.get((kind, id_)), declared[kind].get(id_)
+
+
+def _operation(
+    kind: Kind,
+    managed: Managed[Any] | None,
+    declared: Declared[Any] | None,
+    manager: str,
+    as_of: datetime,
+) -> Operation | None:
+    if declared is None:
+        return _deletion(kind, managed, as_of) if managed and managed.manager == manager else None
+    if managed is None:
+        return _addition(kind, declared)
+    if managed.manager != manager:
+        return _adoption(kind, managed, declared)
+    return _difference(kind, managed, declared)
 
 
 def owned(current: Current, *, source: str) -> dict[Kind, int]:
@@ -83,7 +124,10 @@ def owned(current: Current, *, source: str) -> dict[Kind, int]:
 
 
 def shifted(
-    current: Current, head: Configuration, touched: frozenset[str] = frozenset()
+    current: Current,
+    head: Configuration,
+    touched: frozenset[str] = frozenset(),
+    only: Keys | None = None,
 ) -> dict[tuple[Kind, str], Place]:
     """Where objects stand now whose line or file alone moved on: no change, yet origins stay true.
 
@@ -91,32 +135,46 @@ def shifted(
         current: Everything in force.
         head: What the source declares.
         touched: Files that were changed around them.
+        only: What alone can have moved, where that is known.
     """
     return {
-        (kind, id_): declared.place
-        for kind in KINDS
-        for id_, declared in head.of_kind(kind).items()
-        if (managed := current.get((kind, id_)))
+        (kind, declared.id): declared.place
+        for kind, managed, declared in _pairs_of(current, head, only)
+        if declared
+        and managed
         and managed.origin
         and managed.origin.path == declared.place.path
         and (managed.origin.line != declared.place.line or declared.place.path in touched)
     }
 
 
-def foreign(current: Current, head: Configuration, *, source: str) -> tuple[Problem, ...]:
-    """Declarations of what another source declares already: one object has one manager."""
+def foreign(
+    current: Current,
+    head: Configuration,
+    *,
+    source: str,
+    removed: frozenset[str] = frozenset(),
+    only: Keys | None = None,
+) -> tuple[Problem, ...]:
+    """Declarations of what another source declares already: one object has one manager.
+
+    What belongs to a source that the operator has ``removed`` may be taken over.
+    """
     found = []
-    for kind in KINDS:
-        for id_, declared in head.of_kind(kind).items():
-            managed = current.get((kind, id_))
-            if managed and managed.managed_by == "git" and managed.manager != f"git:{source}":
-                other = managed.manager.removeprefix("git:")
-                where = f" ({managed.origin})" if managed.origin else ""
-                message = (
-                    f"{kind} {id_!r} is declared by the source {other!r} already{where}; remove one"
-                )
-                place = declared.place
-                found.append(Problem(place.path, place.line, place.column, "GW604", "id", message))
+    for kind, managed, declared in _pairs_of(current, head, only):
+        if (
+            declared
+            and managed
+            and managed.managed_by == "git"
+            and managed.manager != f"git:{source}"
+        ):
+            other = managed.manager.removeprefix("git:")
+            if other in removed:
+                continue
+            where = f" ({managed.origin})" if managed.origin else ""
+            message = f"{kind} {declared.id!r} is declared by the source {other!r} already{where}; remove one"
+            place = declared.place
+            found.append(Problem(place.path, place.line, place.column, "GW604", "id", message))
     return tuple(sorted(found))
 
 
@@ -220,6 +278,9 @@ def _deletion(kind: Kind, managed: Managed[Any], as_of: datetime) -> Operation:
 
 def _with_hints(operations: list[Operation], current: Current) -> Iterator[Operation]:
     """Point at deletions that look like a renamed file whose id was its stem."""
+    if not any(each.op == "delete" for each in operations):
+        yield from operations
+        return
     added = {
         (each.kind, _likeness(each.document)): each
         for each in operations
@@ -255,4 +316,4 @@ def _likeness(document: AnyDocument) -> tuple[object, ...]:
 
 
 def _order(operation: Operation) -> tuple[int, str]:
-    return KINDS.index(operation.kind), operation.id
+    return _RANK[operation.kind], operation.id

@@ -8,31 +8,37 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from controller.config.builtin import builtin_checks_if_wanted
+from controller.config.limits import outside
 from controller.config.load import FileContent, Loaded, SourceFile, assemble, is_document, read_file
 from controller.errors import NotFoundError, OverloadedError, RejectedError, TryLaterError
+from controller.model.operator import SourceLimit
 from controller.model.plan import Plan
 from controller.model.problem import Problem
 from controller.model.terms import Kind
 from controller.reconcile.contents import Contents
+from controller.reconcile.effects import Judged
+from controller.reconcile.gauges import Weakening
 from controller.reconcile.guards import prune_blocked
 from controller.reconcile.impact import Impact, measure
 from controller.reconcile.impact_body import impact_body, operation_fleet
 from controller.reconcile.plan import foreign, owned, plan
 from controller.reconcile.projection import Projection, in_force_now, project
-from controller.reconcile.review import plan_body
+from controller.reconcile.review import judge_all, plan_body
 from controller.source.interface import Snapshot, Source
 from controller.store.interface import Reading, Store
 
 MOVERS: Final = 100
-MAX_FILES: Final = 5_000
-MAX_REVIEWED: Final = 50
-"""How many exceptions of one change are laid over the fleet one by one."""
+MAX_FILES: Final = 20_000
+"""As many as a source may have."""
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""Of a request: all changed documents together."""
+NO_LIMIT: Final = SourceLimit()
 _REVISION: Final = re.compile(r"(?:[^\x00-\x1f]{1,255}@sha1:)?([0-9a-f]{40})")
 _WORKTREE: Final = re.compile(r"worktree@[0-9a-f]{1,128}")
 _PATIENCE_SECONDS: Final = 20.0
@@ -52,16 +58,30 @@ class PlanRequest:
     movers: int | None = MOVERS
     """How many machines to name; none names all that change."""
     source: str | None = None
-    """Whose documents these are; none means the only source, or the first."""
+    """Whose documents these are; none means the only source."""
 
 
 class Previewer:
     """Plans against the objects in force of a source. Safe to use from several threads."""
 
-    def __init__(self, source: Source, store: Store, *others: Source) -> None:
+    def __init__(
+        self,
+        source: Source,
+        store: Store,
+        *others: Source,
+        limits: Mapping[str, SourceLimit] | None = None,
+    ) -> None:
+        """Keep what is needed.
+
+        Args:
+            source: Whose documents are planned.
+            store: Knows what is in force.
+            others: Further sources.
+            limits: By source, what it may declare, where that is not everything.
+        """
         self._sources = {each.name: each for each in (source, *others)}
-        self._first = source.name
         self._store = store
+        self._limits = limits or {}
         self._contents = {name: Contents() for name in self._sources}
         self._turn = threading.Lock()
 
@@ -86,10 +106,7 @@ class Previewer:
             self._turn.release()
 
     def _preview(self, reading: Reading, request: PlanRequest, as_of: datetime) -> dict[str, Any]:
-        name = request.source or self._first
-        if name not in self._sources:
-            known = ", ".join(sorted(self._sources))
-            raise NotFoundError(f"no source {name!r}; there are: {known}")
+        name = self._name(request.source)
         status = reading.source(name)
         applied = status.last_applied_revision if status else None
         if status is None or applied is None:
@@ -108,12 +125,20 @@ class Previewer:
         snapshot, contents = self._files(name, over)
         loaded = self._judged(laid_over(contents, request.files), reading, as_of)
         head = loaded.configuration
-        refuse_problems([*loaded.problems, *foreign(before.objects, head, source=name)])
+        removed = frozenset(each.name for each in reading.sources() if each.removed)
+        refuse_problems(
+            [
+                *loaded.problems,
+                *outside(head, self._limits.get(name, NO_LIMIT), name),
+                *foreign(before.objects, head, source=name, removed=removed),
+            ]
+        )
         settings = base.settings  # the source's own; the rulebook's are those of all sources
         made = plan(before.objects, head, source=name, as_of=as_of, settings=settings)
         after = project(reading, before, made, head.settings, source=name, as_of=as_of)
         counts = owned(before.objects, source=name)
-        impact = _measured(reading, before, after, made, as_of, request.movers)
+        effects = judge_all(made, base, head, before.objects)
+        impact = _measured(reading, before, after, made, effects, as_of, request.movers)
         body = plan_body(
             made,
             base,
@@ -121,11 +146,24 @@ class Previewer:
             base_revision=base_name,
             head_revision=snapshot.revision + (" + files" if request.files else ""),
             held="PruneBlocked" if prune_blocked(made, counts, settings.prune) else None,
+            effects=effects,
             impact=impact_body(impact),
         )
         for operation, told in zip(made.operations, body["operations"], strict=True):
             told["fleet"] = operation_fleet(operation, impact)
+            for each in told["weakens"]:
+                key = Weakening(operation.kind, operation.id, each["by"])
+                each["fleet"] = impact.weakenings.get(key)
         return body
+
+    def _name(self, wanted: str | None) -> str:
+        known = ", ".join(sorted(self._sources))
+        if wanted is not None and wanted not in self._sources:
+            raise NotFoundError(f"no source {wanted!r}; there are: {known}")
+        if wanted is None and len(self._sources) > 1:
+            message = f"there are several sources; name the one whose documents these are: {known}"
+            raise RejectedError(message, (("source", message),))
+        return wanted or known
 
     def _files(self, name: str, revision: str) -> tuple[Snapshot, list[FileContent]]:
         sha = revision.rpartition(":")[2] if "@sha1:" in revision else revision.rpartition("@")[2]
@@ -195,12 +233,12 @@ def _measured(
     before: Projection,
     after: Projection,
     made: Plan,
+    effects: Sequence[Judged],
     as_of: datetime,
     movers: int | None,
 ) -> Impact:
     def ids(kind: Kind, *ops: str) -> frozenset[str]:
-        found = [op.id for op in made.operations if op.kind == kind and op.op in ops]
-        return frozenset(found[:MAX_REVIEWED] if kind == "exception" else found)
+        return frozenset(op.id for op in made.operations if op.kind == kind and op.op in ops)
 
     return measure(
         reading,
@@ -210,5 +248,10 @@ def _measured(
         movers=movers,
         changed_checks=ids("check", "change", "adopt", "delete"),
         reviewed=ids("exception", "add", "change", "adopt"),
-        ended=ids("exception", "delete"),
+        ended=ids("exception", "delete", "change", "adopt"),
+        weakenings=[
+            Weakening(operation.kind, operation.id, by)
+            for operation, told in zip(made.operations, effects, strict=True)
+            for by in told.weakens
+        ],
     )

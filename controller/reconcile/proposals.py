@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from controller.config.apply_patch import apply_patch
 from controller.config.builtin import builtin_checks_if_wanted
+from controller.config.limits import outside
 from controller.config.load import assemble
-from controller.errors import ForbiddenError, NotFoundError
+from controller.errors import ForbiddenError, NotFoundError, RejectedError
+from controller.model.operator import SourceLimit
 from controller.reconcile.contents import Contents
-from controller.reconcile.preview import check_paths, laid_over, refuse_problems
+from controller.reconcile.plan import foreign
+from controller.reconcile.preview import NO_LIMIT, check_paths, laid_over, refuse_problems
+from controller.reconcile.projection import in_force_now
 from controller.source.interface import Snapshot, Source
 from controller.source.proposal import BRANCHES, Change
-from controller.store.interface import Store
+from controller.store.interface import Reading, Store
 
 
 class TakesProposals(Source, Protocol):
@@ -30,6 +35,7 @@ class TakesProposals(Source, Protocol):
 class Proposed:
     """Where the proposal is."""
 
+    source: str
     branch: str
     commit: str
     base: str
@@ -39,34 +45,64 @@ class Proposed:
     """Where the pull request is opened; none when the host is not known."""
 
 
-class Proposer:
-    """Makes proposals for one source. The controller writes to the remote nowhere else."""
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A change that a source could have."""
 
-    def __init__(self, source: TakesProposals, store: Store, *, enabled: bool) -> None:
+    source: TakesProposals
+    snapshot: Snapshot
+    revision: str
+    files: dict[str, str | None]
+
+
+class Proposer:
+    """Makes proposals. The controller writes to remotes nowhere else."""
+
+    def __init__(
+        self,
+        source: TakesProposals,
+        store: Store,
+        *others: TakesProposals,
+        enabled: bool,
+        limits: Mapping[str, SourceLimit] | None = None,
+    ) -> None:
         """Keep what is needed.
 
         Args:
-            source: Where the branch goes.
+            source: Where branches go.
             store: Knows what is in force, and keeps the audit trail.
+            others: Further sources; a change goes to the one that it fits.
             enabled: Whether the operator lets the controller push at all.
+            limits: By source, what it may declare, where that is not everything.
         """
-        self._source = source
+        self._sources = {each.name: each for each in (source, *others)}
         self._store = store
         self._enabled = enabled
-        self._contents = Contents()
+        self._limits = limits or {}
+        self._contents = {name: Contents() for name in self._sources}
 
     @property
     def enabled(self) -> bool:
         """Whether the operator lets the controller push."""
         return self._enabled
 
-    def propose(self, patch: str, title: str, actor: str, as_of: datetime) -> Proposed:
+    def propose(
+        self, patch: str, title: str, actor: str, as_of: datetime, source: str | None = None
+    ) -> Proposed:
         """Push a branch with the change, its author the caller.
+
+        Args:
+            patch: A unified diff.
+            title: The commit's first line.
+            actor: Who proposes.
+            as_of: Now.
+            source: Whose repository it is for; none means the one source whose documents it fits.
 
         Raises:
             ForbiddenError: The operator has not allowed it.
-            NotFoundError: Nothing is in force yet.
-            RejectedError: The patch does not fit, touches no document, or leads to problems.
+            NotFoundError: Nothing is in force yet, or there is no such source.
+            RejectedError: The patch does not fit, touches no document, leads to problems or beyond what
+                the source may declare, or fits several sources.
             ConflictError: The same was proposed before.
             SourceError: The remote refuses, or cannot be reached.
         """
@@ -75,24 +111,8 @@ class Proposer:
                 "this controller pushes no proposals; its operator allows it with "
                 "GITWARD_PROPOSALS=true and a credential that may push"
             )
-        source = self._source
-        with self._store.read() as reading:
-            status = reading.source(source.name)
-            first_applied = reading.first_applied()
-        applied = status.last_applied_revision if status else None
-        if applied is None:
-            raise NotFoundError("no revision is in force yet, so there is nothing to propose for")
-        snapshot = source.snapshot(applied.rpartition(":")[2])
-        files = apply_patch(patch, lambda path: self._text(snapshot, path))
-        check_paths(files)
-        contents = laid_over(self._contents.of(source, snapshot.files), files)
-        loaded = assemble(
-            contents,
-            as_of=as_of,
-            builtin_checks=builtin_checks_if_wanted(contents),
-            first_applied=first_applied,
-        )
-        refuse_problems(list(loaded.problems))
+        fitted = self._fitted(patch, as_of, source)
+        name, snapshot, files = fitted.source.name, fitted.snapshot, fitted.files
         change = Change(
             base=snapshot.sha,
             branch=_branch(title, patch, snapshot.sha),
@@ -102,16 +122,74 @@ class Proposer:
             message=f"{title}\n\nProposed through Gitward by {_line(actor)}.\n",
             at=as_of,
         )
-        commit = source.propose(change)
+        commit = fitted.source.propose(change)
         with self._store.write() as writing:
             detail = {"branch": change.branch, "commit": commit, "files": sorted(files)}
-            writing.add_audit(actor, "propose", f"source/{source.name}", as_of, detail=detail)
-        url = source.request_url(change.branch)
-        return Proposed(change.branch, commit, applied, tuple(sorted(files)), url)
+            writing.add_audit(actor, "propose", f"source/{name}", as_of, detail=detail)
+        url = fitted.source.request_url(change.branch)
+        return Proposed(name, change.branch, commit, fitted.revision, tuple(sorted(files)), url)
 
-    def _text(self, snapshot: Snapshot, path: str) -> str | None:
-        file = next((each for each in snapshot.files if each.path == path), None)
-        return None if file is None else self._source.read([file])[file.blob].decode()
+    def _fitted(self, patch: str, as_of: datetime, wanted: str | None) -> _Fitted:
+        known = ", ".join(sorted(self._sources))
+        if wanted is not None and wanted not in self._sources:
+            raise NotFoundError(f"no source {wanted!r} takes proposals; there are: {known}")
+        asked = [wanted] if wanted is not None else list(self._sources)
+        found: list[_Fitted] = []
+        refusals: dict[str, RejectedError | NotFoundError] = {}
+        with self._store.read() as reading:
+            for name in asked:
+                try:
+                    found.append(self._fit(reading, self._sources[name], patch, as_of))
+                except (RejectedError, NotFoundError) as error:
+                    refusals[name] = error
+        if len(found) == 1:
+            return found[0]
+        if len(asked) == 1:
+            raise refusals[asked[0]]
+        if found:
+            names = ", ".join(sorted(each.source.name for each in found))
+            message = f"the change fits several sources: {names}; name one of them"
+        else:
+            told = "; ".join(f"{name}: {error}" for name, error in sorted(refusals.items()))
+            message = f"the change fits no source: {told}"
+        raise RejectedError(message, (("source", message),))
+
+    def _fit(
+        self, reading: Reading, source: TakesProposals, patch: str, as_of: datetime
+    ) -> _Fitted:
+        name = source.name
+        status = reading.source(name)
+        applied = status.last_applied_revision if status else None
+        if applied is None:
+            raise NotFoundError("no revision is in force yet, so there is nothing to propose for")
+        snapshot = source.snapshot(applied.rpartition(":")[2])
+        files = apply_patch(patch, lambda path: _text(source, snapshot, path))
+        check_paths(files)
+        contents = laid_over(self._contents[name].of(source, snapshot.files), files)
+        loaded = assemble(
+            contents,
+            as_of=as_of,
+            builtin_checks=builtin_checks_if_wanted(contents),
+            first_applied=reading.first_applied(),
+        )
+        refuse_problems(
+            [
+                *loaded.problems,
+                *outside(loaded.configuration, self._limits.get(name, NO_LIMIT), name),
+                *foreign(
+                    in_force_now(reading).objects,
+                    loaded.configuration,
+                    source=name,
+                    removed=frozenset(each.name for each in reading.sources() if each.removed),
+                ),
+            ]
+        )
+        return _Fitted(source, snapshot, applied, files)
+
+
+def _text(source: TakesProposals, snapshot: Snapshot, path: str) -> str | None:
+    file = next((each for each in snapshot.files if each.path == path), None)
+    return None if file is None else source.read([file])[file.blob].decode()
 
 
 def _branch(title: str, patch: str, base: str) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from controller.errors import ControllerError, StoreError
+from controller.failpoints import reached
 from controller.model.operator import SourceLimit
 from controller.model.source import SourceStatus
-from controller.reconcile.contents import Contents
 from controller.reconcile.ending import Ending, failed
-from controller.reconcile.failpoints import reached
+from controller.reconcile.memory import Memory
 from controller.reconcile.operations import resumed
 from controller.reconcile.record import conclude, worth_storing
-from controller.reconcile.steps import STEPS
-from controller.reconcile.summarize import fresh, with_settings
+from controller.reconcile.steps import GROWING, STEPS
+from controller.reconcile.summarize import fresh, returned, with_settings
 from controller.reconcile.work import Pass
 from controller.source.interface import Source
 from controller.store.interface import Store
@@ -61,7 +63,7 @@ class Reconciler:
         self._limit = limit
         self._store = store
         self._clock = clock
-        self._contents = Contents()
+        self._memory = Memory()
 
     def register(self) -> SourceStatus:
         """Make the source known with its settings of now, before the first pass.
@@ -79,7 +81,7 @@ class Reconciler:
         }
         with self._store.read() as reading:
             known = reading.source(source.name)
-        if known is not None and with_settings(known, **settings) == known:
+        if known and not known.removed and with_settings(known, **settings) == known:
             return known
         with self._store.write() as writing:
             known = writing.source(source.name)
@@ -88,6 +90,8 @@ class Reconciler:
                 if known
                 else fresh(source.name, **settings, as_of=self._clock())
             )
+            if status.removed:
+                status = returned(status, self._clock())
             writing.save_source(status)
         return status
 
@@ -124,7 +128,7 @@ class Reconciler:
         if status.suspended and status.suspend_until and status.suspend_until <= now:
             status = self._resume(status.name)
         return Pass(
-            self.source, self._store, self._clock, self._contents, status, request, self._limit
+            self.source, self._store, self._clock, self._memory, status, request, self._limit
         )
 
     def _resume(self, name: str) -> SourceStatus:
@@ -141,11 +145,24 @@ class Reconciler:
         return status
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let nothing look through the heap for cycles while it grows by what stays in it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _drive(work: Pass, phases: list[tuple[str, float]]) -> Ending:
     for step in STEPS:
         began = time.monotonic()
         try:
-            ending = step(work)
+            with _uncollected() if step in GROWING else nullcontext():
+                ending = step(work)
         except ControllerError as error:
             return failed(error)
         finally:

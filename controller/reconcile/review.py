@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from controller.model.configuration import Configuration
 from controller.model.managed import GitOrigin, Managed
 from controller.model.plan import FieldChange, Operation, Plan
 from controller.model.terms import KINDS, Kind
-from controller.reconcile.effects import effect, settings_effect
+from controller.reconcile.effects import Catalog, Judged, judged, settings_effect
 from controller.reconcile.guards import declared_counts, prune_blocked
 from controller.reconcile.plan import plan
 
@@ -45,6 +46,7 @@ def plan_body(
     base_revision: str,
     head_revision: str,
     held: str | None,
+    effects: Sequence[Judged] | None = None,
     impact: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The JSON form of a plan, for the command line and the API (docs/reference/api.md) alike.
@@ -56,6 +58,7 @@ def plan_body(
         base_revision: The base's name.
         head_revision: The head's name.
         held: The reason for which it would wait, from ``held_reason``.
+        effects: Of the operations, in their order, where more is in force than the base declares.
         impact: What it does to the fleet's scores, where a fleet is known.
     """
     return {
@@ -64,14 +67,45 @@ def plan_body(
         "digest": made.digest,
         "counts": made.counts(),
         "held": held,
-        "operations": [_operation(each, base, head) for each in made.operations],
+        "operations": [
+            _operation(each, told)
+            for each, told in zip(
+                made.operations, effects or judge_all(made, base, head), strict=True
+            )
+        ],
         "settings": [_field(change) for change in made.settings],
         "settings_effect": settings_effect(base.settings, head.settings),
         "impact": impact,
     }
 
 
-def _operation(each: Operation, base: Configuration, head: Configuration) -> dict[str, Any]:
+def judge_all(
+    made: Plan,
+    base: Configuration,
+    head: Configuration,
+    in_force: Mapping[tuple[Kind, str], Managed[Any]] | None = None,
+) -> tuple[Judged, ...]:
+    """The effect of every operation, in their order.
+
+    Args:
+        made: The plan.
+        base: What the source declares before.
+        head: What it declares after.
+        in_force: Everything before, whoever manages it: what is adopted is compared with that.
+    """
+    checks = Catalog(
+        *({id_: c.document for id_, c in side.checks.items()} for side in (base, head))
+    )
+
+    def before(each: Operation) -> Any:  # noqa: ANN401 - a document of the operation's kind
+        managed = (in_force or {}).get((each.kind, each.id))
+        declared = base.of_kind(each.kind).get(each.id)
+        return managed.document if managed else declared.document if declared else None
+
+    return tuple(judged(each, before(each), checks) for each in made.operations)
+
+
+def _operation(each: Operation, told: Judged) -> dict[str, Any]:
     return {
         "op": each.op,
         "kind": each.kind,
@@ -80,7 +114,8 @@ def _operation(each: Operation, base: Configuration, head: Configuration) -> dic
         "line": each.place.line,
         "previous_path": each.previous_path,
         "fields": [_field(change) for change in each.fields],
-        "effect": effect(each, base, head),
+        "effect": told.effect,
+        "weakens": [{"by": by, "fleet": None} for by in told.weakens],
         "protected": each.protected,
         "expired": each.expired,
         "hint": each.hint,

@@ -11,16 +11,16 @@ from dataclasses import replace
 from typing import Final
 
 from controller.config.builtin import builtin_checks_if_wanted
+from controller.config.files import SETTINGS_PATH
 from controller.config.limits import outside
-from controller.config.load import assemble
+from controller.failpoints import reached
 from controller.model.problem import Problem
 from controller.model.source import Signature, revision_name
 from controller.model.terms import KINDS
 from controller.reconcile import guards
 from controller.reconcile.apply import apply
 from controller.reconcile.ending import SETTLED, SUSPENDED, Ending, bounded, invalid, unverified
-from controller.reconcile.failpoints import reached
-from controller.reconcile.plan import foreign, owned, plan
+from controller.reconcile.plan import Everything, foreign, owned, plan
 from controller.reconcile.summarize import begun, settled
 from controller.reconcile.work import Pass, Step
 
@@ -97,29 +97,33 @@ def begin(work: Pass) -> Ending | None:
 
 def load(work: Pass) -> Ending | None:
     """Read what is not known yet, and judge the whole."""
-    contents = work.contents.of(work.source, work.snapshot.files)
+    contents, changed = work.memory.contents.follow(work.source, work.snapshot)
     reached("after_read")
     with work.store.read() as reading:
         in_force = reading.in_force()
         first_applied = reading.first_applied()
         work.settings = reading.settings_of(work.name)
-    work.current = {
-        (kind, id_): managed for kind in KINDS for id_, managed in in_force.of_kind(kind).items()
-    }
-    loaded = assemble(
+        removed = frozenset(each.name for each in reading.sources() if each.removed)
+    work.current = Everything({kind: in_force.of_kind(kind) for kind in KINDS})
+    settings = [contents[SETTINGS_PATH]] if SETTINGS_PATH in contents else []
+    loaded, touched = work.memory.assembly.judge(
         contents,
+        changed,
         as_of=work.now(),
-        builtin_checks=builtin_checks_if_wanted(contents),
+        builtin_checks=builtin_checks_if_wanted(settings),
         first_applied=first_applied,
     )
     reached("after_load")
     work.head = loaded.configuration
+    work.memory.judged(touched)
+    since = work.memory.since_applied(in_force.generation)
+    work.only, work.before = since or (None, owned(work.current, source=work.name))
     # What depends on the clock alone must never block a later commit (docs/concepts/reconciling.md).
     problems = tuple(
         replace(each, level="warning") if each.clock else each for each in loaded.problems
     )
     problems += outside(work.head, work.limit, work.name)
-    problems += foreign(work.current, work.head, source=work.name)
+    problems += foreign(work.current, work.head, source=work.name, removed=removed, only=work.only)
     if any(each.level == "error" for each in problems):
         return invalid(problems)
     work.warnings = bounded(problems)
@@ -128,11 +132,15 @@ def load(work: Pass) -> Ending | None:
 
 def make_plan(work: Pass) -> Ending | None:
     """Compare with what is in force."""
-    work.before = owned(work.current, source=work.name)
     if nothing := guards.empty(work.head, work.before):
         return invalid((nothing,))
     work.plan = plan(
-        work.current, work.head, source=work.name, as_of=work.now(), settings=work.settings
+        work.current,
+        work.head,
+        source=work.name,
+        as_of=work.now(),
+        settings=work.settings,
+        only=work.only,
     )
     reached("after_plan")
     return None
@@ -166,6 +174,8 @@ STEPS: Final[tuple[Step, ...]] = (
     guard,
     apply,
 )
+GROWING: Final[tuple[Step, ...]] = (load, make_plan, apply)
+"""Steps that make many objects, nearly all of which stay; none of them waits for anybody long."""
 
 
 def _rewrite(work: Pass) -> guards.Rewrite | None:

@@ -155,6 +155,13 @@ def with_settings(
     )
 
 
+def returned(previous: SourceStatus, as_of: datetime) -> SourceStatus:
+    """The status of a removed source that is configured again: its head is looked at anew."""
+    status = replace(previous, held_plan=None, confirmed_digest=None, observed_generation=0)
+    told: Told = ("Unknown", "Progressing", "the source is configured again")
+    return with_conditions(status, as_of, {"Ready": told, "Stalled": None})
+
+
 def settled(status: SourceStatus, *, sha: str, request: int) -> bool:
     """Whether a pass over this head has nothing to do: it is in force, or refused for good."""
     if (

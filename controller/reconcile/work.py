@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from controller.config.assembly import Touched
 from controller.model.configuration import Configuration
 from controller.model.documents import RepositorySettings
 from controller.model.operator import SourceLimit
@@ -13,8 +14,8 @@ from controller.model.plan import Plan
 from controller.model.problem import Problem
 from controller.model.source import Commit, SourceStatus
 from controller.model.terms import Kind
-from controller.reconcile.contents import Contents
 from controller.reconcile.ending import Ending
+from controller.reconcile.memory import Memory
 from controller.reconcile.plan import Current
 from controller.source.interface import Snapshot, Source
 from controller.store.interface import Store
@@ -27,7 +28,7 @@ class Pass:
     source: Source
     store: Store
     now: Callable[[], datetime]
-    contents: Contents
+    memory: Memory
     status: SourceStatus
     """As stored when the pass began."""
     request: int
@@ -49,10 +50,12 @@ class Pass:
     warnings: tuple[Problem, ...] = ()
     current: Current = field(init=False)
     """``load``: everything in force."""
+    only: Touched | None = None
+    """``load``: what alone may be declared otherwise than it is in force; none is everything."""
     settings: RepositorySettings = field(init=False)
     """``load``: of this repository, as in force."""
     before: Mapping[Kind, int] = field(init=False)
-    """``make_plan``: how much of each kind the source declares now."""
+    """``load``: how much of each kind the source declares now."""
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from controller.errors import ControllerError
+from controller.errors import ControllerError, LeaseLostError
 from controller.store.interface import Store
 
 _log = structlog.get_logger(__name__)
@@ -38,7 +38,12 @@ class Timekeeper:
         self._compacted: date | None = None
 
     def step(self) -> bool:
-        """Do what is due; whether more is left to do at once."""
+        """Do what is due; whether more is left to do at once.
+
+        Raises:
+            LeaseLostError: Another controller has taken the store over, also when nothing is due.
+        """
+        self._store.check_lease()
         now = self._clock()
         with self._store.read() as reading:
             unfinished = reading.unfinished()
@@ -66,6 +71,8 @@ class Timekeeper:
         while not stop.is_set():
             try:
                 more = self.step()
+            except LeaseLostError:
+                return  # whoever runs the controller ends it and says so
             except ControllerError as error:
                 _log.warning("time could not act", reason=error.reason, error=str(error))
                 more = False

@@ -6,7 +6,8 @@ selects one of the named checks on its platform.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,16 +15,21 @@ from typing import Final
 from controller.model.documents import Waiver
 from controller.model.machine import Machine
 from controller.model.managed import Managed
-from controller.model.posture import Posture
+from controller.model.posture import Posture, positions
 from controller.scoring.ledger import column_sums
 from controller.scoring.profile import Profile
-from controller.scoring.rulebook import Moment, Rulebook
+from controller.scoring.rulebook import Rulebook
 from controller.scoring.verdict import Verdict, overall
 from controller.scoring.waivers import starts_at
 
 SHOWN: Final = 10
 """How many covered machines are named."""
+MOST_ENDS: Final = 30
+"""How many different instants, the next ones first, the fleet is scored at: each costs a scoring."""
+MOST_OWN_ENDS: Final = 400
+"""The same for exceptions that name their machines, which are few."""
 _BATCH: Final = 4096
+_OUTCOMES: Final = ("passed", "failed", "error", "pending")
 
 
 @dataclass(slots=True)
@@ -49,6 +55,11 @@ class Mean:
             self.total += hundredths
             self.count += 1
 
+    def join(self, other: Mean) -> None:
+        """Let all scores of another enter."""
+        self.total += other.total
+        self.count += other.count
+
     @property
     def percent(self) -> float | None:
         """Rounded down; none of nothing."""
@@ -61,42 +72,26 @@ class Covered:
 
     waiver: Managed[Waiver]
     agents: int = 0
-    hostnames: list[str] = field(default_factory=list)
+    named: list[tuple[int, str]] = field(default_factory=list)
+    """Number and name of the first machines, in no order before the end."""
     pairs: int = 0
     """Covered machine and check pairs."""
-    failing: int = 0
-    """Those of the pairs that fail now."""
     checks: dict[str, Hidden] = field(default_factory=dict)
     before: Mean = field(default_factory=Mean)
     """Overall scores of the covered machines before the change."""
     after: Mean = field(default_factory=Mean)
     at_end: Mean = field(default_factory=Mean)
     """Of the same machines at the instant when the exception ends, if nothing else changes."""
-    _rows: list[tuple[int, int, int, int]] = field(default_factory=list)
-
-    def add(self, machine: Machine, posture: Posture, mask: int) -> None:
-        """Let a covered machine enter."""
-        self.agents += 1
-        if len(self.hostnames) < SHOWN:
-            self.hostnames.append(machine.hostname)
-        failed = posture.failed & mask
-        self.pairs += mask.bit_count()
-        self.failing += failed.bit_count()
-        pending = mask & ~posture.reported
-        self._rows.append((posture.passed & mask, failed, posture.errored & mask, pending))
-
-    def count(self, check_at: Mapping[int, str]) -> None:
-        """Turn what was gathered into counts a check."""
-        for column, name in enumerate(("passed", "failed", "error", "pending")):
-            for position, number in column_sums([row[column] for row in self._rows]).items():
-                hidden = self.checks.setdefault(check_at[position], Hidden())
-                setattr(hidden, name, getattr(hidden, name) + number)
-        self._rows.clear()
 
     @property
-    def full(self) -> bool:
-        """Whether ``count`` should be called, so that memory stays bounded."""
-        return len(self._rows) >= _BATCH
+    def failing(self) -> int:
+        """Those of the pairs that fail now."""
+        return sum(each.failed for each in self.checks.values())
+
+    @property
+    def hostnames(self) -> list[str]:
+        """The first machines that are covered."""
+        return [name for _, name in sorted(self.named)[:SHOWN]]
 
     @property
     def life(self) -> timedelta | None:
@@ -105,8 +100,64 @@ class Covered:
         return None if expires is None else expires - starts_at(self.waiver)
 
 
+class _Group:
+    """Machines that the same exceptions cover in the same way: gathered once for all of these."""
+
+    def __init__(self, masks: Sequence[tuple[str, int]], ends: Sequence[datetime]) -> None:
+        self._masks = masks
+        self._all = 0
+        for _, mask in masks:
+            self._all |= mask
+        self._agents = 0
+        self._named: list[tuple[int, str]] = []
+        self._before, self._after = Mean(), Mean()
+        self.ends = {end: Mean() for end in ends}
+        self._rows: tuple[list[int], ...] = ([], [], [], [])
+        self._counts = [defaultdict[int, int](int) for _ in _OUTCOMES]
+
+    def add(self, machine: Machine, posture: Posture, was: Verdict, now: Verdict) -> None:
+        mask = self._all
+        self._agents += 1
+        if len(self._named) < SHOWN:
+            self._named.append((machine.number, machine.hostname))
+        passed, failed, errored, pending = self._rows
+        passed.append(posture.passed & mask)
+        failed.append(posture.failed & mask)
+        errored.append(posture.errored & mask)
+        pending.append(mask & ~posture.reported)
+        self._before.add(was.hundredths)
+        self._after.add(now.hundredths)
+        if len(passed) >= _BATCH:
+            self._count()
+
+    def _count(self) -> None:
+        """Turn what was gathered into counts a position, so that memory stays bounded."""
+        for rows, counts in zip(self._rows, self._counts, strict=True):
+            for position, number in column_sums(rows).items():
+                counts[position] += number
+            rows.clear()
+
+    def tell(self, covered: Mapping[str, Covered], check_at: Mapping[int, str]) -> None:
+        """Give every exception its share."""
+        self._count()
+        for id_, mask in self._masks:
+            told = covered[id_]
+            told.agents += self._agents
+            told.named += self._named
+            told.pairs += self._agents * mask.bit_count()
+            told.before.join(self._before)
+            told.after.join(self._after)
+            end = told.waiver.document.expires_at
+            if end is not None and end in self.ends:
+                told.at_end.join(self.ends[end])
+            for position in positions(mask):
+                hidden = told.checks.setdefault(check_at[position], Hidden())
+                for name, counts in zip(_OUTCOMES, self._counts, strict=True):
+                    setattr(hidden, name, getattr(hidden, name) + counts[position])
+
+
 class Reviewed:
-    """Some exceptions of a rulebook, laid over machines one by one."""
+    """Some exceptions of a rulebook, laid over machines."""
 
     def __init__(
         self, rulebook: Rulebook, ids: Iterable[str], as_of: datetime, *, ends: bool = True
@@ -123,51 +174,67 @@ class Reviewed:
         self.covered = {id_: Covered(rulebook.waivers[id_]) for id_ in ids}
         self._check_at = {position: id_ for id_, position in rulebook.positions.items()}
         self._by_agent: dict[str, list[str]] = {}
-        self._wide: list[str] = []
-        self._kinds: dict[tuple[object, ...], tuple[tuple[str, int], ...]] = {}
-        self._ends: dict[str, Moment] = {}
+        self._by_tag: dict[str, list[str]] = {}
+        self._everywhere: list[str] = []
+        self._groups: dict[tuple[object, ...], _Group | None] = {}
+        soon: dict[bool, set[datetime]] = {True: set(), False: set()}
         for id_, covered in self.covered.items():
             document = covered.waiver.document
             if document.scope == "agent":
                 for uuid in document.agents:
                     self._by_agent.setdefault(uuid, []).append(id_)
+            elif document.scope == "tag" and document.tag is not None:
+                self._by_tag.setdefault(document.tag, []).append(id_)
             else:
-                self._wide.append(id_)
+                self._everywhere.append(id_)
             if ends and document.expires_at is not None and document.expires_at > as_of:
-                self._ends[id_] = rulebook.at(document.expires_at)
+                soon[document.scope == "agent"].add(document.expires_at)
+        wanted = {*sorted(soon[False])[:MOST_ENDS], *sorted(soon[True])[:MOST_OWN_ENDS]}
+        self._ends = {each: rulebook.at(each) for each in sorted(wanted)}
+        self.ends_left_out = sum(
+            each.waiver.document.expires_at in (soon[True] | soon[False]) - wanted
+            for each in self.covered.values()
+        )
 
     def add(
         self, machine: Machine, profile: Profile, posture: Posture, was: Verdict, now: Verdict
     ) -> None:
         """Let a machine enter, with its overall verdicts before and after the change."""
-        own = self._by_agent.get(machine.uuid)
-        if not self._wide and not own:
+        if not self.covered:
             return
-        kind = (machine.os, machine.tags, tuple(own or ()))
-        masks = self._kinds.get(kind)
-        if masks is None:
-            masks = self._kinds[kind] = self._masks(machine, profile, own or [])
-        for id_, mask in masks:
-            covered = self.covered[id_]
-            covered.add(machine, posture, mask)
-            if covered.full:
-                covered.count(self._check_at)
-            covered.before.add(was.hundredths)
-            covered.after.add(now.hundredths)
-            if (moment := self._ends.get(id_)) is not None:
-                at_end = moment.profile(machine.uuid, machine.os, machine.tags)
-                covered.at_end.add(overall(at_end, posture))
+        kind = (machine.os, machine.tags)
+        self._enter(kind, self._wide, machine, profile, posture, was, now)
+        if own := self._by_agent.get(machine.uuid):
+            key = (*kind, tuple(own))
+            self._enter(key, lambda _: own, machine, profile, posture, was, now)
 
-    def _masks(
-        self, machine: Machine, profile: Profile, own: list[str]
-    ) -> tuple[tuple[str, int], ...]:
-        found = []
-        tags = frozenset(machine.tags)
-        fits = self._rulebook.fits[machine.os]
-        for id_ in (*self._wide, *own):
+    def _wide(self, machine: Machine) -> list[str]:
+        tagged = [id_ for tag in machine.tags for id_ in self._by_tag.get(tag, ())]
+        return [*self._everywhere, *tagged]
+
+    def _enter(
+        self,
+        key: tuple[object, ...],
+        ids: Callable[[Machine], list[str]],
+        machine: Machine,
+        profile: Profile,
+        posture: Posture,
+        was: Verdict,
+        now: Verdict,
+    ) -> None:
+        if key not in self._groups:
+            self._groups[key] = self._group(machine, profile, ids(machine))
+        if (group := self._groups[key]) is None:
+            return
+        group.add(machine, posture, was, now)
+        for end, mean in group.ends.items():
+            at_end = self._ends[end].profile(machine.uuid, machine.os, machine.tags)
+            mean.add(overall(at_end, posture))
+
+    def _group(self, machine: Machine, profile: Profile, ids: list[str]) -> _Group | None:
+        found, fits = [], self._rulebook.fits[machine.os]
+        for id_ in ids:
             document = self.covered[id_].waiver.document
-            if document.scope == "tag" and document.tag not in tags:
-                continue
             bits = 0
             for policy_id, target in zip(profile.policies, profile.bare_targets, strict=True):
                 if document.scope != "policy" or document.policy_id == policy_id:
@@ -178,10 +245,13 @@ class Reviewed:
                     named |= 1 << position
             if mask := bits & named & fits:
                 found.append((id_, mask))
-        return tuple(found)
+        ends = {self.covered[id_].waiver.document.expires_at for id_, _ in found}
+        return _Group(found, [each for each in self._ends if each in ends]) if found else None
 
     def finish(self) -> dict[str, Covered]:
         """Everything, counted."""
-        for covered in self.covered.values():
-            covered.count(self._check_at)
+        for group in self._groups.values():
+            if group is not None:
+                group.tell(self.covered, self._check_at)
+        self._groups.clear()
         return self.covered

@@ -23,6 +23,8 @@ from controller.scoring.score import Target
 from controller.scoring.selection import Selection
 from controller.scoring.waivers import Ended, active, starts_at
 
+_MANY = 64
+
 
 class Kindred(Protocol):
     """What decides what is asked of a machine."""
@@ -62,6 +64,7 @@ class Rulebook:
         positions: Mapping[str, int],
         settings: RepositorySettings,
         ended: Ended = frozenset(),
+        before: Rulebook | None = None,
     ) -> None:
         """Compile.
 
@@ -72,6 +75,8 @@ class Rulebook:
             positions: Check id to the position of the definition in force.
             settings: Of the repository.
             ended: What has ended, for good.
+            before: Another configuration; what follows from tables that are the very same is taken
+                over from it.
         """
         self.policies = policies
         self.checks = checks
@@ -79,22 +84,36 @@ class Rulebook:
         self.positions = positions
         self.settings = settings
         self.ended = ended
-        self.selected: Mapping[str, tuple[str, ...]] = _Selected(policies, checks, settings)
-        self.fits: dict[Platform, int] = {
-            platform: self._bits(
-                id_ for id_, check in checks.items() if platform in check.document.platforms
-            )
-            for platform in PLATFORMS
-        }
+        same = before is not None and before.checks is checks and before.positions is positions
+        self.selected: _Selected = _Selected(
+            policies, checks, settings, before.selected if before else None
+        )
+        self.fits: dict[Platform, int] = (
+            before.fits
+            if before is not None and same
+            else {
+                platform: self.bits(
+                    id_ for id_, check in checks.items() if platform in check.document.platforms
+                )
+                for platform in PLATFORMS
+            }
+        )
         self._masks: dict[str, _PolicyMasks] = {}
         self._matching: dict[tuple[Platform, tuple[str, ...]], tuple[str, ...]] = {}
         self._waiver_bits: dict[str, int] = {}
 
-    def _bits(self, check_ids: Iterable[str]) -> int:
-        bits = 0
-        for check_id in check_ids:
-            bits |= 1 << self.positions[check_id]
-        return bits
+    def bits(self, check_ids: Iterable[str]) -> int:
+        """The positions of these checks."""
+        positions = [self.positions[check_id] for check_id in check_ids]
+        if len(positions) < _MANY:
+            bits = 0
+            for position in positions:
+                bits |= 1 << position
+            return bits
+        digits = bytearray(max(positions) // 8 + 1)  # a long number is copied with each bit set
+        for position in positions:
+            digits[position >> 3] |= 1 << (position & 7)
+        return int.from_bytes(digits, "little")
 
     def severity(self, policy_id: str, check_id: str) -> Severity:
         """The severity in force for a policy, overrides included."""
@@ -185,7 +204,7 @@ class Rulebook:
         found = self._waiver_bits.get(waiver_id)
         if found is None:
             checks = self.waivers[waiver_id].document.checks
-            found = self._bits(id_ for id_ in checks if id_ in self.checks)
+            found = self.bits(id_ for id_ in checks if id_ in self.checks)
             self._waiver_bits[waiver_id] = found
         return found
 
@@ -207,10 +226,15 @@ class _Selected(Mapping[str, tuple[str, ...]]):
         policies: Mapping[str, Managed[Policy]],
         checks: Mapping[str, Managed[Check]],
         settings: RepositorySettings,
+        before: _Selected | None,
     ) -> None:
         self._policies = policies
         self._checks = checks
         self._allowed = {"git", "builtin"} if settings.builtin_checks else {"git"}
+        if before and before._checks is checks and before._allowed == self._allowed:  # noqa: SLF001
+            for name in ("_of_git", "_of_all"):
+                if name in before.__dict__:
+                    self.__dict__[name] = before.__dict__[name]
 
     def __getitem__(self, policy_id: str) -> tuple[str, ...]:
         policy = self._policies[policy_id]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from controller.model.posture import Posture
 from controller.model.terms import RISK_LEVELS, RiskLevel
 from controller.scoring.profile import Profile
-from controller.scoring.score import all_compliant, meets, tally
+from controller.scoring.score import weigh
 
 
 class Verdict(NamedTuple):
@@ -20,19 +20,32 @@ class Verdict(NamedTuple):
 
 def verdicts(profile: Profile, posture: Posture) -> tuple[Verdict, ...]:
     """Overall first, then the policies in the profile's order; the same that ``standings`` stores."""
-    found = []
-    for target in profile.targets:
-        weighed = tally(target, posture)
-        verdict = meets(target.threshold, weighed.passed_weight, weighed.total_weight)
-        found.append(Verdict(weighed.hundredths, weighed.risk, verdict))
-    overall = tally(profile.overall, posture)
-    compliant = all_compliant([each.compliant for each in found])
-    return (Verdict(overall.hundredths, overall.risk, compliant), *found)
+    passed, failed, errored, _ = posture
+    masks, everything, places = profile.weighings
+    found: list[Verdict] = []
+    said: bool | None = None
+    for place, _bare, numerator, denominator in places:
+        weight, total, risk = weigh(masks[place], passed, failed, errored)
+        if total:
+            compliant = denominator * weight >= numerator * total
+            said = compliant and said is not False
+            found.append(_verdict((weight * 10_000 // total, risk, compliant)))
+        else:
+            found.append(_verdict((None, risk, None)))
+    weight, total, risk = weigh(masks[everything.place], passed, failed, errored)
+    return (_verdict((weight * 10_000 // total if total else None, risk, said)), *found)
 
 
 def overall(profile: Profile, posture: Posture) -> int | None:
     """The overall score alone, in hundredths of a percent."""
-    return tally(profile.overall, posture).hundredths
+    passed, failed, errored, _ = posture
+    masks, everything, _ = profile.weighings
+    weight, total, _risk = weigh(masks[everything.place], passed, failed, errored)
+    return weight * 10_000 // total if total else None
+
+
+_verdict = Verdict._make
+"""Half the cost of a call by names."""
 
 
 class Sums:

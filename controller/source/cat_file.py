@@ -25,12 +25,12 @@ def parse_headers(answer: bytes, paths: Mapping[str, str]) -> Iterator[tuple[str
         yield _blob(line, path)
 
 
-def parse_contents(answer: bytes, sizes: Mapping[str, int]) -> Iterator[tuple[str, bytes]]:
+def parse_contents(answer: bytes, sizes: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
     """Read ids and contents.
 
     Args:
         answer: A header line, the content and a line end for each object, in the order asked.
-        sizes: What was asked for: blob id to its size.
+        sizes: What was asked for: blob id to its size, where it is known.
 
     Raises:
         DamagedError: An object is missing, or not what its header said before.
@@ -40,7 +40,7 @@ def parse_contents(answer: bytes, sizes: Mapping[str, int]) -> Iterator[tuple[st
         end = answer.find(b"\n", at)
         sha, size = _blob(answer[at : end if end >= 0 else len(answer)], blob)
         start, at = end + 1, end + 1 + size + 1
-        if sha != blob or size != expected or at > len(answer):
+        if sha != blob or expected not in {None, size} or at > len(answer):
             raise DamagedError(f"{blob}: git answered with something else")
         yield blob, answer[start : at - 1]
 

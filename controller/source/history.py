@@ -9,7 +9,8 @@ from typing import Final
 
 from controller.model.source import Commit
 
-FORMAT: Final = "--format=tformat:%H%x00%an%x00%ae%x00%ct%x00%s%x00%(trailers:only,unfold)"
+FIELDS: Final = "%H%x00%an%x00%ae%x00%ct%x00%s%x00%(trailers:only,unfold)"
+FORMAT: Final = f"--format=tformat:{FIELDS}"
 """With ``-z``: six fields a commit, each ended by NUL, which no field can hold."""
 
 _FIELDS: Final = 6
@@ -23,13 +24,14 @@ def parse_commits(text: bytes) -> Iterator[Commit]:
     """Read ``git log -z`` in ``FORMAT``."""
     fields = text.split(b"\0")
     for start in range(0, len(fields) - _FIELDS, _FIELDS):
-        yield _commit(
-            [field.decode("utf-8", "replace") for field in fields[start : start + _FIELDS]]
-        )
+        yield commit_of(fields[start : start + _FIELDS])
 
 
-def _commit(fields: Sequence[str]) -> Commit:
-    sha, author, email, at, subject, trailers = fields
+def commit_of(fields: Sequence[bytes]) -> Commit:
+    """A commit from its six fields."""
+    sha, author, email, at, subject, trailers = (
+        field.decode("utf-8", "replace") for field in fields
+    )
     return Commit(
         sha=sha,
         author=_plain(author),

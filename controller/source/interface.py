@@ -7,7 +7,7 @@ did not end in time or could not be started.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -35,6 +35,16 @@ class TreeFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What the commits in a row from the snapshot before to this one changed."""
+
+    since: str
+    """The commit of the snapshot before, an ancestor."""
+    changed: Mapping[str, Commit]
+    """Paths below the root, documents or not, there or gone, with the commit that last changed each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The documents at one commit, sorted by path."""
 
@@ -43,6 +53,8 @@ class Snapshot:
     sha: str
     commit: Commit
     files: tuple[TreeFile, ...]
+    step: Step | None = None
+    """Known where a few commits, none of them a merge, lie between the snapshot before and this one."""
 
 
 class Source(Protocol):

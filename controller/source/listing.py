@@ -168,6 +168,7 @@ class Listed:
                 differ by case or Unicode form only.
         """
         files, folded, total = dict(self.files), dict(self.folded), self.total_bytes
+        fresh = False
         for path in gone:
             if (old := files.pop(path, None)) is not None:
                 del folded[fold(path)]
@@ -179,11 +180,15 @@ class Listed:
                 raise TreeRefusedError(
                     f"{file.path}: differs from {other} by case or Unicode form only; rename one"
                 )
-            total += file.size - (files[file.path].size if file.path in files else 0)
+            before = files.get(file.path)
+            fresh = fresh or before is None
+            total += file.size - (before.size if before else 0)
             files[file.path] = file
         check_count(len(files), limits)
         if total > limits.total_bytes:
             raise TreeRefusedError(
                 f"the documents hold {total} bytes together, at most {limits.total_bytes} are read"
             )
-        return Listed({path: files[path] for path in sorted(files)}, folded, total)
+        if fresh:
+            files = {path: files[path] for path in sorted(files)}
+        return Listed(files, folded, total)

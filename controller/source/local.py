@@ -115,9 +115,11 @@ class LocalRepository:
             return self._files.last_change(snapshot.sha, paths)
         return self._reading(lambda: self._objects.last_change(snapshot.sha, paths))
 
-    def commits_of(self, sha: str, path: str, most: int) -> tuple[Commit, ...]:
-        """The newest commits that changed one path below the root, newest first."""
-        return self._reading(lambda: self._objects.commits_of(sha, path, most))
+    def versions(
+        self, sha: str, paths: Sequence[str], most: int
+    ) -> dict[str, list[tuple[Commit, bytes]]]:
+        """What files below the root were at the newest commits that changed them, newest first."""
+        return self._reading(lambda: self._objects.versions(sha, paths, most))
 
     def merge_base(self, base: str, head: str) -> str:
         """Where the head's history left the base's; for ``.`` that of the commit checked out.

@@ -7,6 +7,7 @@ mirror is repaired without help: stale locks are swept, a damaged mirror is buil
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +46,7 @@ from controller.source.watch import watch_refs
 
 _T = TypeVar("_T")
 _FETCHES_A_CLEANING: Final = 64
+_SHA: Final = re.compile("[0-9a-f]{40}")
 
 
 class GitSource:
@@ -127,10 +129,10 @@ class GitSource:
         """Make that commit and its history readable here."""
         with self._writing:
             self._prepare()
-            if self._holds(sha):
+            if self._kept() == sha:
                 return
             self._update()
-            if not self._holds(sha):
+            if self._kept() != sha and not self._holds(sha):
                 raise FetchFailedError(
                     f"{self.url}: {self.ref} moved away from {sha[:12]} while it was fetched; "
                     "it is asked again"
@@ -325,9 +327,17 @@ class GitSource:
             raise DamagedError(str(error))
         raise error
 
+    def _kept(self) -> str | None:
+        """The commit of the kept ref: a whole transfer put it there."""
+        try:
+            text = (self._folder.mirror / self._private_ref).read_text("ascii").strip()
+        except (OSError, ValueError):
+            text = ""  # packed, or not there
+        return text if _SHA.fullmatch(text) else self._objects.resolve(self._private_ref)
+
     def _holds(self, sha: str) -> bool:
         """Whether the commit came by a complete transfer: it is in the kept ref's history."""
-        kept = self._objects.resolve(self._private_ref)
+        kept = self._kept()
         if kept is None or kept == sha:
             return kept is not None
         try:

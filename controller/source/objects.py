@@ -16,10 +16,12 @@ from controller.errors import (
 )
 from controller.model.source import Commit, Signature, revision_name
 from controller.source import cat_file, history, listing, signatures
+from controller.source.advance import Log
 from controller.source.damage import DamagedError
 from controller.source.failures import failure, looks_damaged
+from controller.source.file_history import FileHistory
 from controller.source.git import Finished, Git
-from controller.source.interface import Snapshot, TreeFile, Wanted
+from controller.source.interface import Snapshot, Step, TreeFile, Wanted
 from controller.source.keyring import Keyring
 from controller.source.limits import Limits
 
@@ -27,6 +29,8 @@ _EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Known to git without being stored."""
 _HEADER_BYTES: Final = 128
 _HISTORY_BYTES: Final = 32 * 1024 * 1024
+_FEW: Final = 64
+"""So many changed documents are read along with the listing."""
 _TREE: Final = re.compile(rb"([0-9a-f]{40}) tree [0-9]+\n")
 
 
@@ -45,6 +49,11 @@ class Objects:
         self._wanted = wanted
         self._limits = limits
         self._listed: tuple[str, listing.Listed] | None = None
+        """The commit of the last listing, and what it listed."""
+        self._step: tuple[str, Step] | None = None
+        """How the last listing's commit was reached, when it was in single steps."""
+        self._ahead: dict[str, bytes] = {}
+        """Contents of the few documents that this step changed."""
 
     def resolve(self, revision: str) -> str | None:
         """The commit that a revision names, if it is here and its object can be read."""
@@ -55,31 +64,35 @@ class Objects:
 
     def snapshot(self, sha: str, ref: str) -> Snapshot:
         """List the documents at a commit; ``ref`` only names the revision."""
-        commit = self._commit(sha)
         try:
-            listed = self._list(sha)
+            found = self._advance(sha)
+            commit, listed = found if found is not None else (self._commit(sha), self._list(sha))
         except TreeRefusedError as error:
             raise TreeRefusedError(f"commit {sha[:12]}: {error}") from error
-        return Snapshot(revision_name(ref, sha), sha, commit, tuple(listed.files.values()))
+        step = self._step[1] if self._step is not None and self._step[0] == sha else None
+        return Snapshot(revision_name(ref, sha), sha, commit, tuple(listed.files.values()), step)
 
     def read(self, files: Sequence[TreeFile]) -> dict[str, bytes]:
-        """Contents by blob id, all through one process, after their sizes were looked up in another."""
-        paths = {file.blob: file.path for file in files}
-        sizes = self._sizes(paths)
-        for blob, size in sizes.items():
-            listing.check_size(paths[blob], size, self._limits)
+        """Contents by blob id, all through one process, and of the sizes that they were listed with."""
+        ahead = self._ahead
+        for file in files:
+            listing.check_size(file.path, file.size, self._limits)
+        sizes = {file.blob: file.size for file in files if file.blob not in ahead}
         total = sum(sizes.values())
         if total > self._limits.total_bytes:
             raise TreeRefusedError(
                 f"{total} bytes were asked for at once, at most {self._limits.total_bytes} are read"
             )
         contents = self._contents(sizes)
-        for blob, content in contents.items():
-            listing.check_content(paths[blob], content)
+        contents |= {file.blob: ahead[file.blob] for file in files if file.blob in ahead}
+        for file in files:
+            listing.check_content(file.path, contents[file.blob])
         return contents
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether ``old`` is in the history of ``new``, which must be here."""
+        if self._step_between(old, new) is not None:
+            return True
         if self.resolve(old) is None:
             self._check_absence(old)
             return False
@@ -144,6 +157,9 @@ class Objects:
         self, sha: str, paths: Sequence[str], since: str | None = None
     ) -> dict[str, Commit]:
         """The commit that last changed each path, from one walk that stops when all are found."""
+        step = self._step_between(since, sha) if since is not None else None
+        if step is not None:
+            return {path: step.changed[path] for path in paths if path in step.changed}
         walk = _Walk({f"{self._path}/{path}" if self._path else path: path for path in paths})
         if not walk.missing:
             return {}
@@ -159,17 +175,41 @@ class Objects:
         facts = self._facts(sorted(set(walk.found.values())))
         return {path: facts[by] for path, by in walk.found.items() if by in facts}
 
-    def commits_of(self, sha: str, path: str, most: int) -> tuple[Commit, ...]:
-        """The newest commits that changed one path below the root, newest first."""
-        full = f"{self._path}/{path}" if self._path else path
+    def versions(
+        self, sha: str, paths: Sequence[str], most: int
+    ) -> dict[str, list[tuple[Commit, bytes]]]:
+        """The newest versions of files below the root, newest first, from one walk.
+
+        What is too large to be a document is left out.
+        """
+        walk = FileHistory(
+            {f"{self._path}/{path}" if self._path else path: path for path in paths}, most
+        )
+        tops = sorted({path.rpartition("/")[0] or path for path in walk.paths})
         done = self._run(
-            "--literal-pathspecs", "log", "-z", f"--max-count={most}", history.FORMAT,
-            "--end-of-options", sha, "--", full,
-            max_output=_HISTORY_BYTES,
+            "--literal-pathspecs", "log", "-z", "-c", "--raw", "--no-abbrev", "--no-renames",
+            "--no-ext-diff", "--no-textconv", f"--max-count={self._limits.walk_commits}",
+            f"--format=tformat:{walk.mark}%H", "--end-of-options", sha, "--", *tops,
+            max_output=self._limits.listing_bytes, consume=walk.take,
         )  # fmt: skip
-        if done.status != 0:
-            raise _failed(f"cannot read the history of {path}", done)
-        return tuple(history.parse_commits(done.out))
+        if done.status != 0 and not done.too_much:
+            raise _failed(f"cannot read the history of {sha[:12]}", done)
+        blobs = {blob: path for path, each in walk.found.items() for _, blob in each}
+        contents = self._contents(self._small(self._sizes(blobs)))
+        facts = self._facts(sorted({by for each in walk.found.values() for by, _ in each}))
+        return {
+            path: [(facts[by], contents[blob]) for by, blob in each if blob in contents]
+            for path, each in walk.found.items()
+        }
+
+    def _small(self, sizes: dict[str, int]) -> dict[str, int]:
+        """Those that are no larger than a document, until together they are too much."""
+        kept, room = {}, self._limits.total_bytes
+        for blob, size in sizes.items():
+            if size <= min(room, self._limits.file_bytes):
+                kept[blob] = size
+                room -= size
+        return kept
 
     def _commit(self, sha: str) -> Commit:
         facts = self._facts([sha])
@@ -207,6 +247,51 @@ class Objects:
         if not self.healthy():
             raise DamagedError(f"{sha[:12]} is not found, and other objects are missing too")
 
+    def _step_between(self, old: str, new: str) -> Step | None:
+        known = self._step
+        return known[1] if known and known[0] == new and known[1].since == old else None
+
+    def _advance(self, sha: str) -> tuple[Commit, listing.Listed] | None:
+        """The next listing from the one before and one reading of the log; none where that cannot be."""
+        if self._listed is None or self._listed[0] == sha:
+            return None
+        since, known = self._listed
+        log = Log()
+        done = self._run(
+            "log", *log.options(), "--end-of-options", sha, f"^{since}", "--",
+            max_output=_HISTORY_BYTES,
+        )  # fmt: skip
+        found = log.advance(done.out, since, self._path) if done.status == 0 else None
+        if found is None:
+            return None
+        documents = list(listing.documents(found.entries.values(), self._wanted))
+        contents = self._few({entry.blob: entry.path for entry in documents if not entry.gone})
+        if contents is None:
+            return None
+        listed = known.after(
+            (entry.path for entry in documents if entry.gone),
+            (TreeFile(e.path, e.blob, len(contents[e.blob])) for e in documents if not e.gone),
+            self._limits,
+        )
+        if not listed.files:
+            return None  # perhaps there is no such folder any more
+        self._listed, self._ahead = (sha, listed), contents
+        self._step = (sha, Step(since, found.changed))
+        return found.newest, listed
+
+    def _few(self, paths: Mapping[str, str]) -> dict[str, bytes] | None:
+        """Contents by blob id, where they are few and none is too large to be read unasked."""
+        if len(paths) > _FEW:
+            return None
+        if not paths:
+            return {}
+        room = (self._limits.file_bytes + _HEADER_BYTES) * len(paths)
+        asked = "".join(f"{blob}\n" for blob in paths).encode("ascii")
+        done = self._run("cat-file", "--batch", "--buffer", stdin=asked, max_output=room)
+        if done.status != 0 or done.too_much:
+            return None
+        return dict(cat_file.parse_contents(done.out, dict.fromkeys(paths)))
+
     def _list(self, sha: str) -> listing.Listed:
         tree = self._tree(sha)
         if tree is None:
@@ -222,16 +307,16 @@ class Objects:
             (TreeFile(e.path, e.blob, sizes[e.blob]) for e in changed if not e.gone),
             self._limits,
         )
-        self._listed = (tree, listed)
+        self._listed, self._step, self._ahead = (sha, listed), None, {}
         return listed
 
     def _since_last(self, tree: str) -> tuple[listing.Listed, Iterator[listing.Entry]]:
         if self._listed is not None:
             before, known = self._listed
             try:
-                return known, self._difference(before, tree)
+                return known, self._difference(f"{before}:{self._path}", tree)
             except DamagedError:
-                self._listed = None  # an abandoned tree may have been cleared away since
+                self._listed = None  # an abandoned commit may have been cleared away since
         return listing.Listed(), self._entries(tree)
 
     def _tree(self, sha: str) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from controller.store.columns import instant, moment_of, to_json
 from controller.store.context import Context
@@ -30,6 +31,16 @@ def _entry(row: Record) -> AuditEntry:
     return AuditEntry(
         number, moment_of(at), actor, action, about, revision, json.loads(detail), digest
     )
+
+
+class Entry(NamedTuple):
+    """A row to be: who did what to which object, in which revision, with details."""
+
+    actor: str
+    action: str
+    about: str
+    revision: str
+    detail: Mapping[str, Any]
 
 
 class AuditReading(Context):
@@ -75,13 +86,24 @@ class AuditWriting(AuditReading):
         revision: str = "",
         detail: Mapping[str, object] | None = None,
     ) -> None:
+        self.add_audits([Entry(actor, action, object, revision, detail or {})], as_of)
+
+    def add_audits(self, entries: Iterable[Entry], as_of: datetime) -> None:
+        """Append several rows, in order."""
         last = self.db.one("SELECT hash FROM audit ORDER BY number DESC LIMIT 1")
-        columns = (instant(as_of), actor, action, object, revision, to_json(detail or {}))
-        digest = chained(last[0] if last else FIRST, columns)
-        row = self.db.one(
+        digest, at = last[0] if last else FIRST, instant(as_of)
+        rows = []
+        for actor, action, about, revision, detail in entries:
+            columns = (at, actor, action, about, revision, to_json(detail))
+            digest = chained(digest, columns)
+            rows.append((*columns, digest))
+        if not rows:
+            return
+        self.db.many(
             "INSERT INTO audit (at, actor, action, object, revision, detail, hash)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
-            (*columns, digest),
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows,
         )
+        row = self.db.one("SELECT number FROM audit ORDER BY number DESC LIMIT 1")
         # Kept apart, so that rows cut off the end are missed.
         self.set_meta(HEAD, {"number": row[0] if row else 0, "hash": digest})

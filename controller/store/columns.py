@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 import zlib
 from array import array
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -85,40 +85,59 @@ def _compressed(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+_NOTED: Final = b"\x00"
+"""How packed times begin that have notes before them; what is compressed never begins so."""
+_NOTE: Final = struct.Struct("<II")
+_FAILED: Final = 1 << 31
+_MOST_NOTES: Final = 24
+"""Changes that stand before packed times; more, and all is packed anew."""
+
+
 def note_times(column: bytes, changed: Sequence[tuple[int, str, str]], seconds: int) -> bytes:
-    """Packed times after outcomes changed (position, before, after) at so many seconds since 1970."""
-    flat = array("I")
-    if column:
-        flat.frombytes(zlib.decompress(column))
-    count = len(flat) // 3
-    positions = flat[:count]
-    times: dict[int, Times] | None = None
-    for position, _, after in changed:
-        index = bisect_left(positions, position)
-        if index == count or positions[index] != position:
-            times = unpack_times(column)
-            break
-        flat[count + index] = seconds
-        if after == "failed" and not flat[2 * count + index]:
-            flat[2 * count + index] = seconds
-    if times is None:
-        return _compressed(flat.tobytes())
-    for position, _, after in changed:
+    """Packed times after outcomes changed (position, before, after) at so many seconds since 1970.
+
+    A few changes are only noted: packing everything for each of them would cost more than all the rest.
+    """
+    notes, packed = _parted(column)
+    notes += b"".join(
+        [
+            _NOTE.pack(position | _FAILED if after == "failed" else position, seconds)
+            for position, _, after in changed
+        ]
+    )
+    count = len(notes) // _NOTE.size
+    if count > _MOST_NOTES:
+        return pack_times(_with_notes(unpack_times(packed), notes))
+    return b"%s%c%s%s" % (_NOTED, count, notes, packed)
+
+
+def _parted(column: bytes) -> tuple[bytes, bytes]:
+    """The notes, and what is packed."""
+    if not column.startswith(_NOTED):
+        return b"", column
+    end = 2 + column[1] * _NOTE.size
+    return column[2:end], column[end:]
+
+
+def _with_notes(times: dict[int, Times], notes: bytes) -> dict[int, Times]:
+    for noted, seconds in _NOTE.iter_unpack(notes):
+        position, failed = noted & ~_FAILED, noted & _FAILED
         first = times[position].first_failed if position in times else 0
-        times[position] = Times(seconds, first or (seconds if after == "failed" else 0))
-    return pack_times(times)
+        times[position] = Times(seconds, first or (seconds if failed else 0))
+    return times
 
 
 def unpack_times(column: bytes) -> dict[int, Times]:
-    """The reverse of ``pack_times``."""
-    if not column:
-        return {}
+    """Times by position, of ``pack_times`` and ``note_times``."""
+    notes, packed = _parted(column)
     flat = array("I")
-    flat.frombytes(zlib.decompress(column))
+    if packed:
+        flat.frombytes(zlib.decompress(packed))
     count = len(flat) // 3
-    return {
+    times = {
         flat[index]: Times(flat[count + index], flat[2 * count + index]) for index in range(count)
     }
+    return _with_notes(times, notes)
 
 
 instants_of: Final = msgspec.json.Decoder(dict[str, int]).decode
@@ -170,6 +189,9 @@ def standing_of(columns: tuple[Any, ...]) -> Standing:
     )
 
 
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
+
 def to_json(value: object) -> str:
     """Canonical JSON: sorted keys, no blanks."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)

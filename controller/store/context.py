@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from controller.model.terms import Platform
+from controller.model.terms import Kind, Platform
 from controller.scoring.absorb import Catalog
 from controller.scoring.carry import Carry
 from controller.scoring.rulebook import Moment, Rulebook
@@ -58,7 +57,6 @@ class Cache:
 
     def __init__(self) -> None:
         self.in_force: InForce | None = None
-        self.parsed: Mapping[tuple[str, str], tuple[int, Any]] = {}
         self.moments: dict[tuple[int, frozenset[str]], Moment] = {}
         self.catalog: tuple[int, Catalog] | None = None
         self.span: tuple[int, datetime, datetime | None, Moment] | None = None
@@ -95,6 +93,10 @@ class Context:
         # Nobody else changes these while a snapshot or a transaction lasts.
         self._counters: dict[str, int] = {}
         self._judged: Judged | None = None
+        self._stored: set[tuple[Kind, str]] = set()
+        """Objects that this transaction wrote since it last derived what is in force."""
+        self._derived: int | None = None
+        """The generation that it then had: what changed since is its own doing."""
 
     def counter(self, name: str) -> int:
         found = self._counters.get(name)
@@ -136,4 +138,7 @@ class Context:
 
     def save_judged(self, judged: Judged) -> None:
         self._judged = None
-        self.set_meta("judged", asdict(replace(judged, active=tuple(sorted(judged.active)))))
+        # Not ``asdict``, which copies each of thousands of names.
+        body = {each.name: getattr(judged, each.name) for each in fields(judged)}
+        body |= {"active": sorted(judged.active), "carry": [asdict(each) for each in judged.carry]}
+        self.set_meta("judged", body)

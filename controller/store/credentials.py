@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from controller.errors import ConflictError, NotFoundError
@@ -11,31 +11,43 @@ from controller.model.terms import EnrollmentStatus, Role
 from controller.store.audit import AuditWriting
 from controller.store.columns import instant, moment_of, optional_instant, optional_moment
 from controller.store.context import Context
+from controller.store.driver import Record, Value
 from controller.store.interface import EnrollmentKeyInfo, Principal, TokenInfo
+
+OneRow = Callable[[str, Sequence[Value]], Record | None]
+
+
+def principal_of(one: OneRow, token_hash: str, as_of: datetime) -> Principal | None:
+    """Whom a token belongs to; none when it is unknown, revoked, expired or not approved.
+
+    Args:
+        one: Reads one row; two small reads by key at most.
+        token_hash: As stored.
+        as_of: Now.
+    """
+    row = one(
+        "SELECT id, name, role, expires_at FROM token WHERE hash = ? AND revoked_at IS NULL",
+        (token_hash,),
+    )
+    if row is not None:
+        if row[3] is not None and row[3] <= instant(as_of):
+            return None
+        return Principal(name=row[1], role=row[2], token_id=row[0], token_hash=token_hash)
+    row = one(
+        "SELECT m.uuid FROM machine_token t JOIN machine m ON m.number = t.machine"
+        " WHERE t.hash = ? AND t.pending = 0 AND m.status = 'approved'",
+        (token_hash,),
+    )
+    if row is None:
+        return None
+    return Principal(name=f"agent {row[0]}", role=None, machine_uuid=row[0], token_hash=token_hash)
 
 
 class CredentialsReading(Context):
     """Reads of credentials."""
 
     def principal(self, token_hash: str, as_of: datetime) -> Principal | None:
-        row = self.db.one(
-            "SELECT id, name, role, expires_at FROM token WHERE hash = ? AND revoked_at IS NULL",
-            (token_hash,),
-        )
-        if row is not None:
-            if row[3] is not None and row[3] <= instant(as_of):
-                return None
-            return Principal(name=row[1], role=row[2], token_id=row[0], token_hash=token_hash)
-        row = self.db.one(
-            "SELECT m.uuid FROM machine_token t JOIN machine m ON m.number = t.machine"
-            " WHERE t.hash = ? AND t.pending = 0 AND m.status = 'approved'",
-            (token_hash,),
-        )
-        if row is None:
-            return None
-        return Principal(
-            name=f"agent {row[0]}", role=None, machine_uuid=row[0], token_hash=token_hash
-        )
+        return principal_of(self.db.one, token_hash, as_of)
 
     def registration(self, token_hash: str) -> tuple[str, EnrollmentStatus] | None:
         row = self.db.one(

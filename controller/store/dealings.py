@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -47,7 +48,7 @@ class Dealings:
     posture: Posture
     times: bytes
     heard: bytes | None
-    """What was reported last, and under which catalog and question; see ``heard_as``."""
+    """Digest of what was reported last, and under which catalog and question; see ``heard_under``."""
     spoke: int
     """Bitmap of the positions that the last report spoke of."""
     evidence_at: int | None
@@ -76,14 +77,17 @@ class Dealings:
         )
 
 
-def heard_as(digest: bytes, catalog: Catalog, asked: int) -> bytes:
-    """What makes a repeated list of results change nothing: the same catalog, the same question."""
+def heard_under(catalog: Catalog, asked: int) -> bytes:
+    """What, behind the digest of a list of results, makes its repetition change nothing.
+
+    The same catalog and the same question: then the same results lead to the same posture.
+    """
     question = asked.to_bytes((asked.bit_length() + 7) // 8, "little")
-    return hashlib.blake2b(digest + catalog.fingerprint + question, digest_size=16).digest()
+    return hashlib.blake2b(catalog.fingerprint + question, digest_size=8).digest()
 
 
 def dealings_of(row: Record, uuid: str) -> Dealings:
-    """Dealings from their row, in the order of ``READ``."""
+    """Dealings from their row, in the order of ``reads``."""
     values: tuple[Any, ...] = row
     passed = values[16]
     return Dealings(
@@ -112,20 +116,42 @@ def dealings_of(row: Record, uuid: str) -> Dealings:
     )
 
 
-READ: Final = (
-    "SELECT t.machine, m.status, m.number, m.os, m.tags, m.approved_at, c.collected_at, c.report_order,"
+_READ: Final = (
+    "SELECT t.hash, m.status, m.number, m.os, m.tags, m.approved_at, c.collected_at, c.report_order,"
     " c.facts_run_at, c.recent, c.evaluated, c.run_id, c.run_issued_at, c.run_policies, c.run_asked,"
     " p.times, p.passed, p.failed, p.errored, p.not_applicable, p.heard, p.spoke,"
     " e.stored_at, e.digest, v.body, s.hundredths, s.risk, s.compliant, s.bare_hundredths, s.bare_risk,"
-    " s.bare_compliant"
+    " s.bare_compliant, m.uuid"
     " FROM machine m JOIN contact c ON c.machine = m.number"
-    " LEFT JOIN machine_token t ON t.hash = ? AND t.machine = m.number AND t.pending = 0"
+    " LEFT JOIN machine_token t ON t.machine = m.number AND t.pending = 0"
     " LEFT JOIN posture p ON p.machine = m.number"
     " LEFT JOIN evidence e ON e.machine = m.number"
     " LEFT JOIN evidence_since v ON v.machine = m.number"
     " LEFT JOIN score s ON s.slot = ? AND s.machine = m.number AND s.policy = 0"  # OVERALL
-    " WHERE m.uuid = ?"
+    " WHERE m.uuid IN ({})"
 )
+UUID: Final = 31
+"""Where a row of ``reads`` has the machine's uuid."""
+_SIZES: Final = (64, 16, 4, 1)
+_READS: Final = {size: _READ.format(", ".join("?" * size)) for size in _SIZES}
+
+
+def reads(uuids: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Statements that read many machines at once, in few sizes, so that each is compiled once.
+
+    Each takes the slot, then the uuids with it. A row begins with the hash of a valid token, or none;
+    a machine has a row for each of its tokens.
+    """
+    start = 0
+    while start < len(uuids):
+        left = len(uuids) - start
+        # A statement that is too large by half costs less than three smaller ones.
+        size = next((each for each in reversed(_SIZES) if each >= left), _SIZES[0])
+        some = uuids[start : start + size]
+        yield _READS[size], [*some, *[some[-1]] * (size - len(some))]
+        start += size
+
+
 WRITE: Final = (
     "UPDATE contact SET last_seen = ?,"
     " reported_at = coalesce(?, reported_at), collected_at = ?, report_order = ?,"

@@ -37,8 +37,8 @@ class Driver(Protocol):
         """The one transaction that may write; committed durably when its block ends."""
         ...
 
-    def glance(self, sql: str) -> Record | None:
-        """One row, outside any snapshot: for a number that is asked for at every request."""
+    def glance(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:
+        """One row, outside any snapshot: for what is asked at every request and found by its key."""
         ...
 
     def integrity(self) -> list[str]:

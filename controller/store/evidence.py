@@ -41,10 +41,41 @@ def pack(evidence: Mapping[str, Evidence]) -> bytes:
     return _compress({})
 
 
+_PLAIN: Final = b"{"
+"""How lines of JSON begin; what is compressed never begins so."""
+
+
+def _texts(column: bytes) -> list[bytes]:
+    """The JSON of a column, later over earlier: compressed whole, or lines as they were added."""
+    return column.splitlines() if column.startswith(_PLAIN) else [zlib.decompress(column)]
+
+
 def unpack(column: bytes) -> dict[str, Evidence]:
-    """The reverse of ``pack``."""
-    body = _DECODER.decode(zlib.decompress(column))
-    return {id_: Evidence(value, details, rows) for id_, (value, details, rows) in body.items()}
+    """The reverse of ``pack`` and of ``added``."""
+    found: dict[str, Evidence] = {}
+    for text in _texts(column):
+        for id_, (value, details, rows) in _DECODER.decode(text).items():
+            found[id_] = Evidence(value, details, rows)
+    return found
+
+
+def added(column: bytes | None, newer: Mapping[str, Evidence], most: int) -> bytes | None:
+    """A column with some evidence more, as a line of its own: packing a little costs more than it saves.
+
+    None when it would be more than so many bytes although each check stands there once.
+    """
+    line = msgspec.json.encode({id_: _plain(each) for id_, each in newer.items()}) + b"\n"
+    before = column or b""
+    if before.startswith(_PLAIN) or not before:
+        body = before + line
+        if len(body) <= most:
+            return body
+    # What stands there twice is dropped, and half must be free: else this is done at every report.
+    texts: dict[str, object] = {}
+    for text in [*(_texts(before) if before else ()), line]:
+        texts.update(_RAW.decode(text))
+    body = msgspec.json.encode(texts) + b"\n"
+    return body if len(body) <= most // 2 else None
 
 
 def merged(
@@ -53,7 +84,8 @@ def merged(
     """Pack several packed values into one, later over earlier, without reading what is in them."""
     texts: dict[str, object] = {}
     for column in columns:
-        texts.update(_RAW.decode(zlib.decompress(column)))
+        for text in _texts(column):
+            texts.update(_RAW.decode(text))
     texts.update((id_, _plain(each)) for id_, each in newer.items())
     body = _deflate(
         msgspec.json.encode({id_: each for id_, each in texts.items() if id_ in wanted})

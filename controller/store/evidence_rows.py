@@ -18,7 +18,7 @@ WRITE_SINCE: Final = (
     "INSERT INTO evidence_since (machine, body) VALUES (?, ?)"
     " ON CONFLICT (machine) DO UPDATE SET body = excluded.body"
 )
-MOST_SINCE: Final = 1_500
+MOST_SINCE: Final = 4_000
 """Bytes of evidence that may stand beside the whole; more, and all is packed anew."""
 
 
@@ -46,16 +46,14 @@ class EvidenceWriting(EvidenceReading):
     def add_evidence(
         self, known: Dealings, absorbed: Absorbed, at: datetime, catalog: Catalog
     ) -> bytes | None:
-        """Keep the evidence of a few changed results; what is to stand beside the whole, packed."""
-        body = packed.merged(
-            [known.since] if known.since else [], absorbed.evidence, catalog.checks
-        )
-        # So many bytes that writing them each time costs more than packing everything now and then.
-        if len(body) <= MOST_SINCE:
+        """Keep the evidence of a few changed results; what is to stand beside the whole."""
+        body = packed.added(known.since, absorbed.evidence, MOST_SINCE)
+        if body is not None:
             return body
         row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (known.number,))
-        columns = [row[0], body] if row else [body]
-        self._save_whole(known.number, packed.merged(columns, {}, catalog.checks), at)
+        columns = [each for each in (row[0] if row else None, known.since) if each]
+        whole = packed.merged(columns, absorbed.evidence, catalog.checks)
+        self._save_whole(known.number, whole, at)
         return None
 
     def save_evidence(

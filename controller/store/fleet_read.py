@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -52,6 +52,22 @@ def _movement(row: Record) -> Movement:
         before=totals_of(json.loads(before)),
         after=totals_of(json.loads(after)) if after is not None else None,
     )
+
+
+_CHUNK_OF_EACH_EVENT: Final = (
+    " FROM fleet_event e JOIN fleet_score s ON s.event = e.number AND s.first_machine ="
+    " (SELECT max(c.first_machine) FROM fleet_score c"
+    " WHERE c.event = e.number AND c.first_machine <= ?) WHERE s.last_machine >= ?"
+)
+"""The one chunk of every fleet-wide change that a machine's number, given twice, would be in."""
+_MOST_EVENTS: Final = 12
+
+
+def _packed(body: bytes, number: int, key: int) -> Iterator[tuple[Any, ...]]:
+    """What a chunk says of one machine under one policy."""
+    for machine, policy, *values in msgspec.json.decode(zlib.decompress(body)):
+        if machine == number and policy == key:
+            yield tuple(values)
 
 
 class FleetReading(ObjectsReading):
@@ -197,18 +213,35 @@ class FleetReading(ObjectsReading):
 
     def _fleet_changes(self, number: int, key: int) -> list[tuple[int, tuple[Any, ...], Cause]]:
         """What fleet-wide changes did to one machine, out of their packed chunks."""
-        rows: list[Record] = self.db.all(
-            "SELECT e.at, e.cause_kind, e.cause_ref, e.cause_detail, s.body FROM fleet_score s"
-            " JOIN fleet_event e ON e.number = s.event"
-            " WHERE s.first_machine <= ? AND s.last_machine >= ?",
+        rows = self.db.all(
+            f"SELECT e.at, s.body, e.cause_kind, e.cause_ref, e.cause_detail{_CHUNK_OF_EACH_EVENT}",
             (number, number),
         )
         return [
-            (at, tuple(values), Cause(kind, ref, detail))
-            for at, kind, ref, detail, body in rows
-            for machine, policy, *values in msgspec.json.decode(zlib.decompress(body))
-            if machine == number and policy == key
+            (at, values, Cause(*cause))
+            for at, body, *cause in rows
+            for values in _packed(body, number, key)
         ]
+
+    def overall_before(self, number: int, at: datetime) -> int | None:
+        own = self.db.one(
+            "SELECT at, hundredths FROM score_change WHERE machine = ? AND policy = ? AND at <= ?"
+            " ORDER BY at DESC LIMIT 1",
+            (number, OVERALL, instant(at)),
+        )
+        since: int = own[0] if own else -1
+        hundredths: int | None = own[1] if own else None
+        # Chunks are read from the newest back, and only until one has the machine.
+        rows = self.db.all(
+            f"SELECT e.at, s.body{_CHUNK_OF_EACH_EVENT} AND e.at > ? AND e.at <= ?"
+            " ORDER BY e.number DESC LIMIT ?",
+            (number, number, since, instant(at), _MOST_EVENTS),
+        )
+        for _, body in rows:
+            for values in _packed(body, number, OVERALL):
+                found: int | None = values[0]
+                return found
+        return hundredths
 
     def outcome_history(self, uuid: str, since: datetime) -> Sequence[OutcomeChange]:
         rows = self.db.all(

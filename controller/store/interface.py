@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
+from controller.errors import LeaseLostError
 from controller.model.configuration import Configuration, Place
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
 from controller.model.integrity import AuditHead, Finding
@@ -430,6 +431,13 @@ class Reading(Protocol):
         """The newest movement of each cause, by its ``ref``; those that have none are left out."""
         ...
 
+    def overall_before(self, number: int, at: datetime) -> int | None:
+        """The overall score in hundredths that a machine had at a moment.
+
+        None when it had none then, or its history does not reach back so far.
+        """
+        ...
+
     def score_history(
         self, uuid: str, since: datetime, policy_id: str | None
     ) -> Sequence[ScoreChange]: ...
@@ -748,7 +756,30 @@ class Store(Protocol):
 
     def read(self) -> AbstractContextManager[Reading]: ...
     def write(self) -> AbstractContextManager[Writing]:
-        """Begin a transaction. Raises StoreUnavailableError when the store is locked or full."""
+        """Begin a transaction.
+
+        Raises:
+            StoreUnavailableError: The store is locked or full.
+            LeaseLostError: Another controller has taken the store over.
+        """
+        ...
+
+    def take_over(self, holder: str, as_of: datetime) -> None:
+        """Make this the one controller that writes; whoever did before can no longer.
+
+        Args:
+            holder: Who takes it, for people.
+            as_of: Now.
+        """
+        ...
+
+    def check_lease(self) -> None:
+        """Raise LeaseLostError when another controller has taken the store over."""
+        ...
+
+    @property
+    def lost(self) -> LeaseLostError | None:
+        """What a write or ``check_lease`` has raised, once the store was taken over."""
         ...
 
     def integrity(self) -> list[str]:
@@ -757,6 +788,10 @@ class Store(Protocol):
 
     def change(self) -> int:
         """As ``Reading.change``, without opening a snapshot."""
+        ...
+
+    def bearer(self, token_hash: str, as_of: datetime) -> Principal | None:
+        """As ``Reading.principal``, without opening a snapshot: quick enough for an event loop."""
         ...
 
     def ping(self) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from controller.errors import StoreError
 from controller.model.configuration import Configuration, Declared, Place
 from controller.model.documents import (
     AnyDocument,
@@ -20,7 +19,7 @@ from controller.model.documents import (
 )
 from controller.model.managed import GitOrigin, Managed
 from controller.model.posture import definition_digest
-from controller.model.terms import Kind
+from controller.model.terms import KINDS, Kind
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import moment_of
 from controller.store.context import Context
@@ -36,6 +35,23 @@ _COLUMNS = (
     "kind, id, version, manager, document, path, line, commit_sha, url, created_at, updated_at"
     ", position"
 )
+
+_ALL = f"SELECT {_COLUMNS} FROM object WHERE deleted_at IS NULL"  # noqa: S608
+_ONE = f"{_ALL} AND kind = ? AND id = ?"
+_MANY = 200
+"""From so many objects on, all rows are read rather than one after the other."""
+
+_Rows = tuple[Sequence[Record], Collection[tuple[Kind, str]]]
+
+
+def _renewed(
+    known: Mapping[str, Managed[Any]], fresh: Mapping[str, Managed[Any]], lost: Collection[str]
+) -> Mapping[str, Managed[Any]]:
+    """A table with some entries replaced, added or taken away, in order of id."""
+    table = {**known, **fresh}
+    for id_ in lost:
+        table.pop(id_, None)
+    return table if known.keys() >= fresh.keys() else dict(sorted(table.items()))
 
 
 def managed_of(row: Record) -> Managed[Any]:
@@ -62,58 +78,84 @@ class ObjectsReading(Context):
     def in_force(self) -> InForce:
         generation = self.counter("generation")
         cached = self.cache.in_force
-        if cached is not None and cached.generation == generation:
-            return cached
-        loaded = self._load(generation)
-        self.cache.in_force = loaded
-        return loaded
+        if cached is None or cached.generation != generation:
+            # Everybody else's changes come with another generation than the one derived last.
+            own = cached is not None and cached.generation == self._derived
+            rows = self._rows_of(self._stored) if own else self._rows_since(cached)
+            cached = self.cache.in_force = self._derive(generation, cached, *rows)
+            self._stored = set()
+        self._derived = generation
+        return cached
 
-    def _load(self, generation: int) -> InForce:
-        """Read what changed since the last load; unchanged objects are taken over as they are."""
-        known = self.cache.parsed
-        parsed: dict[tuple[str, str], tuple[int, Managed[Any]]] = {}
-        positions: dict[str, int] = {}
-        versions: dict[tuple[Kind, str], int] = {}
-        for kind, id_, version, position in self.db.all(
-            "SELECT kind, id, version, position FROM object WHERE deleted_at IS NULL ORDER BY kind, id"
-        ):
-            kept = known.get((kind, id_))
-            if kept is None or kept[0] != version:
-                row = self.db.one(
-                    f"SELECT {_COLUMNS} FROM object WHERE kind = ? AND id = ?",  # noqa: S608
-                    (kind, id_),
-                )
-                if row is None:
-                    raise StoreError(f"{kind} {id_!r} vanished inside one snapshot")
-                kept = (version, managed_of(row))
-            parsed[kind, id_] = kept
-            versions[kind, id_] = version
-            if position is not None:
-                positions[id_] = position
-        self.cache.parsed = parsed
+    def _rows_of(self, keys: Collection[tuple[Kind, str]]) -> _Rows:
+        """The rows of these objects as they are now, and which are no more."""
+        if len(keys) > _MANY:
+            present = [row for row in self.db.all(_ALL) if (row[0], row[1]) in keys]
+        else:
+            present = [row for k in keys if (row := self.db.one(_ONE, k)) is not None]
+        return present, set(keys) - {(row[0], row[1]) for row in present}
 
-        def of(kind: str) -> dict[str, Any]:
-            return {id_: each[1] for (k, id_), each in parsed.items() if k == kind}
+    def _rows_since(self, known: InForce | None) -> _Rows:
+        """The rows that are not those known, and which are no more."""
+        if known is None:
+            return self.db.all(_ALL), set()
+        now = {
+            (kind, id_): version
+            for kind, id_, version in self.db.all(
+                "SELECT kind, id, version FROM object WHERE deleted_at IS NULL"
+            )
+        }
+        fresh = {key for key, version in now.items() if known.versions.get(key) != version}
+        rows, _ = self._rows_of(fresh)
+        return rows, known.versions.keys() - now.keys()
 
+    def _derive(
+        self,
+        generation: int,
+        known: InForce | None,
+        rows: Sequence[Record],
+        gone: Collection[tuple[Kind, str]],
+    ) -> InForce:
+        """What is in force; what did not change is taken over as it is, tables included."""
+        tables: dict[Kind, Mapping[str, Managed[Any]]] = {
+            kind: known.of_kind(kind) if known else {} for kind in KINDS
+        }
+        positions = known.rulebook.positions if known else {}
+        fresh: dict[Kind, dict[str, Managed[Any]]] = {kind: {} for kind in KINDS}
+        placed: dict[str, int] = {}
+        for row in rows:
+            fresh[row[0]][row[1]] = managed_of(row)
+            if row[-1] is not None:
+                placed[row[1]] = row[-1]
+        for kind in KINDS:
+            lost = {id_ for of, id_ in gone if of == kind}
+            if fresh[kind] or lost:
+                tables[kind] = _renewed(tables[kind], fresh[kind], lost)
+            if kind == "check" and (lost or any(positions.get(k) != v for k, v in placed.items())):
+                positions = {k: v for k, v in {**positions, **placed}.items() if k not in lost}
         settings = self._settings()
-        policies, checks, waivers = of("policy"), of("check"), of("exception")
         ended = frozenset(
             (waiver, moment_of(at))
             for waiver, at in self.db.all("SELECT waiver, expires_at FROM ended")
         )
         rulebook = Rulebook(
-            policies=policies,
-            checks=checks,
-            waivers=waivers,
+            policies=tables["policy"],
+            checks=tables["check"],
+            waivers=tables["exception"],
             positions=positions,
             settings=settings,
             ended=ended,
+            before=known.rulebook if known else None,
         )
+        versions = dict(known.versions) if known else {}
+        versions.update(((row[0], row[1]), row[2]) for row in rows)
+        for key in gone:
+            del versions[key]
         return InForce(
             generation,
-            policies,
-            checks,
-            waivers,
+            tables["policy"],
+            tables["check"],
+            tables["exception"],
             settings,
             self.judged().revision,
             rulebook,

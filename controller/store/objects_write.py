@@ -1,257 +1,23 @@
-"""Changes of configuration: plans from git, and writes through the API that git allows."""
+"""Writes through the API, where git allows them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from controller.errors import ConflictError, GitManagedError, GitOnlyError, NotFoundError
-from controller.model.configuration import Place, kind_of
-from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
-from controller.model.managed import GitOrigin, Managed
-from controller.model.plan import Operation, Plan
-from controller.model.posture import definition_digest
-from controller.model.source import Commit, RevisionRecord
+from controller.model.documents import AnyDocument, Check, Policy, Waiver
+from controller.model.managed import Managed
 from controller.model.terms import Kind
-from controller.scoring.carry import Carry, same_facts
-from controller.scoring.rulebook import Moment
-from controller.store.audit import AuditWriting
-from controller.store.columns import instant, to_json
-from controller.store.expiry import ExpiryWriting
+from controller.scoring.carry import Carry
 from controller.store.interface import Cause
-from controller.store.sources import SourcesWriting
+from controller.store.object_rows import body_of
+from controller.store.plan_write import PlanWriting
 
 
-class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
+class ObjectsWriting(PlanWriting):
     """Writes of configuration. Each ends with scores that follow from it."""
-
-    # -- git
-
-    def apply_plan(
-        self,
-        source: str,
-        plan: Plan,
-        settings: RepositorySettings,
-        record: RevisionRecord,
-        provenance: Mapping[str, Commit],
-        as_of: datetime,
-        links: Mapping[tuple[Kind, str], str] | None = None,
-        places: Mapping[tuple[Kind, str], Place] | None = None,
-    ) -> int:
-        self.pass_instant(as_of)
-        before = self.judged_moment()
-        in_force = self.in_force()
-        own = self.settings_of(source)
-        manager = f"git:{source}"
-        carry: list[Carry] = []
-        for operation in plan.operations:
-            self._check_still_true(operation, manager)
-            commit = provenance.get(operation.place.path)
-            origin = GitOrigin(
-                source,
-                operation.place.path,
-                operation.place.line,
-                commit.sha if commit else record.sha,
-                (links or {}).get((operation.kind, operation.id)),
-            )
-            if operation.document is None:
-                self._bury(operation.kind, operation.id, as_of)
-            else:
-                if operation.op == "adopt":
-                    self._keep_adopted(operation, record.revision, as_of)
-                carry += self._store(operation.document, manager, origin, as_of)
-        self._make_room_for_names(plan, as_of)
-        self._update_places(manager, places or {}, links or {}, provenance)
-        self._save_settings(source, settings)
-        self._read_back(plan, manager)
-        cause = Cause("commit", record.revision, record.subject[:200])
-        judged = self.judged()
-        self.save_judged(replace(judged, revision=record.revision))
-        settings_changed = settings != own
-        if plan or settings_changed:
-            touched = [op.document for op in plan.operations if op.document is not None]
-            buried = [
-                in_force.of_kind(op.kind)[op.id].document
-                for op in plan.operations
-                if op.op != "add" and op.id in in_force.of_kind(op.kind)
-            ]
-            numbers = None if settings_changed else self.concerned([*touched, *buried])
-            self._configuration_changed(before, cause, as_of, numbers, carry)
-        else:
-            # Places and the revision in force have moved; nothing is judged again.
-            self.bump("generation")
-            if judged.cursor is None:
-                self.save_judged(replace(self.judged(), visible_revision=record.revision))
-        epoch = self.judged().epoch
-        self.record_revision(replace(record, epoch=epoch))
-        for operation in plan.operations:
-            self.add_audit(
-                manager,
-                operation.op,
-                f"{operation.kind}/{operation.id}",
-                as_of,
-                revision=record.revision,
-                detail={
-                    "path": operation.place.path,
-                    "line": operation.place.line,
-                    **_provenance(provenance.get(operation.place.path), record),
-                },
-            )
-        if settings_changed:
-            detail = {"before": own.model_dump(mode="json")}
-            self.add_audit(
-                manager,
-                "settings",
-                f"source/{source}",
-                as_of,
-                revision=record.revision,
-                detail=detail,
-            )
-        return epoch
-
-    def _check_still_true(self, operation: Operation, manager: str) -> None:
-        row = self.db.one(
-            "SELECT manager FROM object WHERE kind = ? AND id = ? AND deleted_at IS NULL",
-            (operation.kind, operation.id),
-        )
-        stored = row[0] if row else None
-        fits = {
-            "add": stored is None,
-            "adopt": stored is not None and not stored.startswith("git:"),
-            "change": stored == manager,
-            "move": stored == manager,
-            "delete": stored == manager,
-        }[operation.op]
-        if not fits:
-            raise ConflictError(
-                f"{operation.kind} {operation.id!r} changed while the plan was made; it is planned again"
-            )
-
-    def _keep_adopted(self, operation: Operation, revision: str, as_of: datetime) -> None:
-        row = self.db.one(
-            "SELECT manager, document FROM object WHERE kind = ? AND id = ?",
-            (operation.kind, operation.id),
-        )
-        if row:
-            self.add_audit(
-                row[0],
-                "superseded",
-                f"{operation.kind}/{operation.id}",
-                as_of,
-                revision=revision,
-                detail={"document": row[1]},
-            )
-
-    def _store(
-        self, document: AnyDocument, manager: str, origin: GitOrigin | None, as_of: datetime
-    ) -> list[Carry]:
-        """Write an object; definitions that may be judged again from evidence."""
-        kind = kind_of(document)
-        carry: list[Carry] = []
-        position = None
-        if isinstance(document, Check):
-            position, carry = self._position(document)
-        place = (origin.path, origin.line, origin.commit, origin.url) if origin else (None,) * 4
-        now = instant(as_of)
-        self.db.run(
-            "INSERT INTO object (kind, id, manager, document, path, line, commit_sha, url, position,"
-            " created_at, updated_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
-            " ON CONFLICT (kind, id) DO UPDATE SET manager = excluded.manager,"
-            " document = excluded.document, path = excluded.path, line = excluded.line,"
-            " commit_sha = excluded.commit_sha, url = excluded.url, position = excluded.position,"
-            " updated_at = excluded.updated_at, version = object.version + 1, deleted_at = NULL",
-            (kind, document.id, manager, _body(document), *place, position, now, now),
-        )
-        return carry
-
-    def _position(self, check: Check) -> tuple[int, list[Carry]]:
-        """A definition's bit position, new ones at the end."""
-        known = self.known_position(check)
-        if known is None:
-            position = self.next_position()
-            self.db.run(
-                "INSERT INTO definition (position, check_id, digest) VALUES (?, ?, ?)",
-                (position, check.id, definition_digest(check)),
-            )
-        else:
-            position = known
-        stored = self.in_force().checks.get(check.id)
-        if stored is None:
-            return position, []
-        old = self.in_force().rulebook.positions[check.id]
-        carried = same_facts(stored.document, check) and old != position
-        return position, [Carry(check.id, old, position)] if carried else []
-
-    def _bury(self, kind: Kind, id_: str, as_of: datetime) -> None:
-        self.db.run(
-            "UPDATE object SET deleted_at = ?, updated_at = ?, version = version + 1"
-            " WHERE kind = ? AND id = ?",
-            (instant(as_of), instant(as_of), kind, id_),
-        )
-
-    def _make_room_for_names(self, plan: Plan, as_of: datetime) -> None:
-        """Rename an API-made policy whose name git declares now: nobody can squat on a name."""
-        wanted = {
-            op.document.name: op.id for op in plan.operations if isinstance(op.document, Policy)
-        }
-        for id_, managed in self.in_force().policies.items():
-            document = managed.document
-            if managed.managed_by == "api" and wanted.get(document.name, id_) != id_:
-                renamed = document.model_copy(update={"name": f"{document.name[:193]} (API)"})
-                self._store(renamed, managed.manager, None, as_of)
-                detail = {"before": document.name, "after": renamed.name}
-                self.add_audit("gitward", "rename", f"policy/{id_}", as_of, detail=detail)
-
-    def _update_places(
-        self,
-        manager: str,
-        places: Mapping[tuple[Kind, str], Place],
-        links: Mapping[tuple[Kind, str], str],
-        provenance: Mapping[str, Commit],
-    ) -> None:
-        """Follow documents that moved within or between files without changing."""
-        rows = self.db.all(
-            "SELECT kind, id, path, line, url, commit_sha FROM object"
-            " WHERE manager = ? AND deleted_at IS NULL",
-            (manager,),
-        )
-        for kind, id_, path, line, url, sha in rows:
-            place = places.get((kind, id_))
-            if place is None:
-                continue
-            link = links.get((kind, id_), url)
-            commit = provenance.get(place.path)
-            by = commit.sha if commit else sha
-            if (place.path, place.line, link, by) != (path, line, url, sha):
-                self.db.run(
-                    "UPDATE object SET path = ?, line = ?, url = ?,"
-                    " commit_sha = ?, version = version + 1 WHERE kind = ? AND id = ?",
-                    (place.path, place.line, link, by, kind, id_),
-                )
-
-    def _save_settings(self, source: str, settings: RepositorySettings) -> None:
-        self.db.run(
-            "INSERT INTO source (name, status, settings) VALUES (?, '{}', ?)"
-            " ON CONFLICT (name) DO UPDATE SET settings = excluded.settings",
-            (source, settings.model_dump_json()),
-        )
-
-    def _read_back(self, plan: Plan, manager: str) -> None:
-        """Refuse a transaction in which an operation was lost."""
-        for operation in plan.operations:
-            row = self.db.one(
-                "SELECT manager, deleted_at FROM object WHERE kind = ? AND id = ?",
-                (operation.kind, operation.id),
-            )
-            gone = row is not None and row[1] is not None
-            if row is None or row[0] != manager or gone != (operation.document is None):
-                raise ConflictError(
-                    f"{operation.op} of {operation.kind} {operation.id!r} did not arrive in the store"
-                )
-
-    # -- the API
 
     def put_object(
         self,
@@ -285,9 +51,9 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             return False
         self.pass_instant(as_of)
         before = self.judged_moment()
-        carry = self._store(document, f"api:{actor}", None, as_of)
+        carry = self.store_object(document, f"api:{actor}", None, as_of)
         touched = [document] if stored is None else [document, stored.document]
-        self._configuration_changed(
+        self.configuration_changed(
             before,
             Cause("api", actor, f"{kind}/{document.id}"),
             as_of,
@@ -299,7 +65,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             "create" if stored is None else "change",
             f"{kind}/{document.id}",
             as_of,
-            detail={"before": None if stored is None else _body(stored.document)},
+            detail={"before": None if stored is None else body_of(stored.document)},
         )
         return True
 
@@ -323,8 +89,8 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             raise ConflictError(f"{kind} {id!r} was changed meanwhile; read it again")
         self.pass_instant(as_of)
         before = self.judged_moment()
-        self._bury(kind, id, as_of)
-        self._configuration_changed(
+        self.bury(kind, id, as_of)
+        self.configuration_changed(
             before,
             Cause("api", actor, f"{kind}/{id} deleted"),
             as_of,
@@ -336,7 +102,7 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
             "delete",
             f"{kind}/{id}",
             as_of,
-            detail={"before": _body(stored.document)},
+            detail={"before": body_of(stored.document)},
         )
 
     def seed_checks(
@@ -357,10 +123,10 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                 unchanged += 1
             else:
                 created, updated = created + (stored is None), updated + (stored is not None)
-                carry += self._store(check, "builtin", None, as_of)
+                carry += self.store_object(check, "builtin", None, as_of)
         if created or updated:
             cause = Cause("api", actor, "built-in checks imported")
-            self._configuration_changed(before, cause, as_of, None, carry)
+            self.configuration_changed(before, cause, as_of, None, carry)
             self.add_audit(
                 f"api:{actor}",
                 "seed",
@@ -404,40 +170,6 @@ class ObjectsWriting(ExpiryWriting, SourcesWriting, AuditWriting):
                 " declare it in git (api_exceptions: deny)",
                 {**error.detail, "policies": [managed.id for managed in touched]},
             )
-
-    # -- both
-
-    def _configuration_changed(
-        self,
-        before: Moment,
-        cause: Cause,
-        as_of: datetime,
-        numbers: Sequence[int] | None,
-        carry: Sequence[Carry],
-    ) -> None:
-        self.bump("generation")
-        after = self.in_force().rulebook.at(as_of)
-        after = self.cache.moment(
-            self.in_force().generation, self.in_force().rulebook, after.active
-        )
-        self.rejudge(before, after, cause, as_of, numbers=numbers, carry=carry)
-
-
-def _provenance(commit: Commit | None, record: RevisionRecord) -> dict[str, object]:
-    """Who last changed a file, for the trail; of a revision whose history is too long, its own author."""
-    if commit is None:
-        return {"commit": record.sha, "author": record.author, "subject": record.subject[:200]}
-    return {
-        "commit": commit.sha,
-        "author": commit.author,
-        "email": commit.email,
-        "subject": commit.subject[:200],
-        "committed_at": commit.committed_at.isoformat(),
-    }
-
-
-def _body(document: AnyDocument) -> str:
-    return to_json(document.model_dump(mode="json"))
 
 
 def git_managed(kind: Kind, stored: Managed[Any], requested: AnyDocument | None) -> GitManagedError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from controller.errors import ControllerError, UnauthenticatedError
-from controller.model.report import Report
+from controller.model.report import Report, Since
 from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
 from controller.scoring.profile import Profile
@@ -16,7 +16,16 @@ from controller.scoring.rulebook import Moment
 from controller.scoring.standing import Standing, standings
 from controller.store.columns import bitmap, instant, moment_of, note_times
 from controller.store.context import Judged
-from controller.store.dealings import READ, WRITE, WRITE_FACTS, Dealings, dealings_of, heard_as
+from controller.store.dealings import (
+    UUID,
+    WRITE,
+    WRITE_FACTS,
+    Dealings,
+    dealings_of,
+    heard_under,
+    reads,
+)
+from controller.store.driver import Record
 from controller.store.evidence_rows import WRITE_SINCE, EvidenceWriting
 from controller.store.interface import RUN_LIFE, Cause, Receipt, Submission
 from controller.store.rescoring import Rescoring
@@ -36,11 +45,21 @@ class _Scene:
     judged: Judged
     catalog: Catalog
     ledger: Ledger
-    contacts: dict[str, tuple[int | str | None, ...]]
-    """By machine uuid, so that a machine's second report in a batch is noticed."""
-    transitions: list[tuple[int | str, ...]]
-    postures: list[tuple[bytes | int | None, ...]]
-    since: list[tuple[int, bytes]]
+    contacts: list[tuple[int | str | None, ...]] = field(default_factory=list)
+    transitions: list[tuple[int | str, ...]] = field(default_factory=list)
+    postures: list[tuple[bytes | int | None, ...]] = field(default_factory=list)
+    since: list[tuple[int, bytes]] = field(default_factory=list)
+    covers: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+    """By profile and reported positions: the policies that such a report evaluates."""
+    under: dict[int, bytes] = field(default_factory=dict)
+    """``heard_under`` by what was asked."""
+
+    def heard(self, digest: bytes, asked: int) -> bytes:
+        """What is kept of a list of results, to know it again."""
+        under = self.under.get(asked)
+        if under is None:
+            under = self.under[asked] = heard_under(self.catalog, asked)
+        return digest + under
 
 
 class ReportsWriting(Rescoring, EvidenceWriting):
@@ -57,18 +76,19 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         return kept[1]
 
     def record_reports(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        scene = _Scene(
-            self.judged_moment(), self.judged(), self.catalog(), Ledger(), {}, [], [], []
-        )
-        answers: list[Receipt | Exception] = []
+        scene = _Scene(self.judged_moment(), self.judged(), self.catalog(), Ledger())
+        answers: dict[int, Receipt | Exception] = {}
         latest = None
-        for submission in submissions:
-            try:
-                answers.append(self._record(submission, scene))
-                latest = max(latest or submission.received_at, submission.received_at)
-            except ControllerError as error:
-                answers.append(error)
-        self._write_out(scene)
+        for turn in _turns(submissions):
+            rows = self._rows([submissions[n] for n in turn], scene.judged.slot)
+            for n in turn:
+                submission = submissions[n]
+                try:
+                    answers[n] = self._record(submission, rows, scene)
+                    latest = max(latest or submission.received_at, submission.received_at)
+                except ControllerError as error:
+                    answers[n] = error
+            self._write_out(scene)
         if latest is not None:
             self.db.run(
                 "UPDATE counter SET value = ? WHERE name = 'reported' AND value < ?",
@@ -76,24 +96,25 @@ class ReportsWriting(Rescoring, EvidenceWriting):
             )
         if latest is not None and (scene.ledger.totals or scene.ledger.checks):
             self.post(scene.ledger, scene.judged.target_slot, latest)
-        return answers
+        return [answers[n] for n in range(len(submissions))]
 
     def _write_out(self, scene: _Scene) -> None:
         """Write what was gathered, each table once."""
         for sql, rows in (
-            (WRITE, list(scene.contacts.values())),
+            (WRITE, scene.contacts),
             (WRITE_FACTS, scene.postures),
             (WRITE_SINCE, scene.since),
             (_ADD_TRANSITION, scene.transitions),
         ):
             if rows:
                 self.db.many(sql, rows)
-        scene.contacts.clear()
-        for gathered in (scene.postures, scene.since, scene.transitions):
+        for gathered in (scene.contacts, scene.postures, scene.since, scene.transitions):
             gathered.clear()
 
-    def _record(self, submission: Submission, scene: _Scene) -> Receipt:
-        known = self._dealings(submission, scene)
+    def _record(
+        self, submission: Submission, rows: Mapping[str, list[Record]], scene: _Scene
+    ) -> Receipt:
+        known = _known(submission, rows)
         report = submission.report
         received = instant(submission.received_at)
         if report.report_id in known.recent:
@@ -115,24 +136,24 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         if answers_run:
             known.facts_run_at = known.run_issued_at
             known.run_id = None
-        self._note_evaluations(known, absorbed, profile, received, complete=in_time)
+        self._note_evaluations(known, absorbed, profile, received, scene, complete=in_time)
         self._keep(known, received, received, scene)
         return _receipt(report.report_id, overall, absorbed)
 
-    def _dealings(self, submission: Submission, scene: _Scene) -> Dealings:
-        if submission.machine_uuid in scene.contacts:
-            self._write_out(scene)
-        row = self.db.one(READ, (submission.token_hash, scene.judged.slot, submission.machine_uuid))
-        if row is None or row[0] is None:
-            raise UnauthenticatedError("the agent's token is not valid any more; enrol again")
-        if row[1] != "approved":
-            raise UnauthenticatedError("the machine is not approved; ask an administrator")
-        return dealings_of(row, submission.machine_uuid)
+    def _rows(self, submissions: Sequence[Submission], slot: int) -> dict[str, list[Record]]:
+        """What is stored of each machine that speaks; a row for each of its tokens."""
+        found: dict[str, list[Record]] = {}
+        for sql, uuids in reads([each.machine_uuid for each in submissions]):
+            for row in self.db.all(sql, (slot, *uuids)):
+                found.setdefault(row[UUID], []).append(row)
+        return found
 
     def _set_aside(
         self, known: Dealings, report: Report, received: int, scene: _Scene, *, duplicate: bool
     ) -> Receipt:
         """A report that changes nothing: it came before, or what is stored is newer."""
+        if report.since is not None and report.since.count is None:
+            report.since.whole()  # what is no report is refused, whatever its id or time
         self._keep(known, received, None, scene)
         profile = scene.moment.profile(known.uuid, known.os, known.tags)
         overall = standings(profile, known.posture)[0]
@@ -144,11 +165,15 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         """What a report makes of the posture, and whether it told only what changed."""
         report, since = submission.report, submission.report.since
         if since is not None:
-            in_step = known.heard == heard_as(since.digest, scene.catalog, asked)
+            in_step = known.heard == scene.heard(since.digest, asked)
             if in_step and self.fresh(known, submission.received_at):
+                gone = known.posture.reported & ~scene.catalog.in_force
+                if not report.results and not gone:
+                    return _unchanged(known, _count(since, known, asked)), True
                 absorbed = absorb(known.posture, report, scene.catalog, known.os)
                 if not (absorbed.unknown_checks or absorbed.outdated_checks):
-                    return replace(absorbed, accepted=since.count, reported=known.spoke), True
+                    count = _count(since, known, asked)
+                    return replace(absorbed, accepted=count, reported=known.spoke), True
             report = replace(report, results=since.whole(), since=None)
         return absorb(known.posture, report, scene.catalog, known.os, asked=asked), False
 
@@ -159,8 +184,8 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         absorbed, few = self._absorb(known, submission, scene, asked)
         report, at = submission.report, submission.received_at
         repeatable = report.digest and not (absorbed.unknown_checks or absorbed.outdated_checks)
-        heard = heard_as(report.digest, scene.catalog, asked) if repeatable else None
-        if absorbed.posture != known.posture or heard != known.heard:
+        heard = scene.heard(report.digest, asked) if repeatable else None
+        if heard != known.heard or absorbed.posture != known.posture:
             self._gather_facts(known, absorbed, at, heard, scene)
         if not few:
             self.save_evidence(known, absorbed, at, scene.catalog)
@@ -191,7 +216,7 @@ class ReportsWriting(Rescoring, EvidenceWriting):
 
     def _keep(self, known: Dealings, seen: int, reported: int | None, scene: _Scene) -> None:
         stale_at = self.stale_at(known.os, known.tags, known.evaluated, known.approved_at)
-        scene.contacts[known.uuid] = known.columns(seen, reported, stale_at)
+        scene.contacts.append(known.columns(seen, reported, stale_at))
 
     def _note_evaluations(
         self,
@@ -199,18 +224,75 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         absorbed: Absorbed,
         profile: Profile,
         received: int,
+        scene: _Scene,
         *,
         complete: bool,
     ) -> None:
         """A policy is evaluated by a complete run, or by a report that covers all it asks for."""
-        for policy_id, bare in zip(profile.policies, profile.bare_targets, strict=True):
-            asked = complete and policy_id in known.run_policies
-            counted = bare.counted
-            if asked or (counted and not counted & ~absorbed.reported):
-                known.evaluated[policy_id] = received
+        # Profiles live as long as the scene's moment does.
+        key = (id(profile), absorbed.reported)
+        covered = scene.covers.get(key)
+        if covered is None:
+            covered = scene.covers[key] = _covered(profile, absorbed.reported)
+        for policy_id in covered:
+            known.evaluated[policy_id] = received
+        if complete:
+            for policy_id in profile.policies:
+                if policy_id in known.run_policies:
+                    known.evaluated[policy_id] = received
         policies = self.in_force().policies
-        for id_ in [id_ for id_ in known.evaluated if id_ not in policies]:
-            del known.evaluated[id_]
+        if not known.evaluated.keys() <= policies.keys():
+            for id_ in known.evaluated.keys() - policies.keys():
+                del known.evaluated[id_]
+
+
+def _turns(submissions: Sequence[Submission]) -> list[list[int]]:
+    """The places of the reports, each machine once a turn: its second is read on top of its first."""
+    turns: list[list[int]] = []
+    times: dict[str, int] = {}
+    for place, submission in enumerate(submissions):
+        turn = times.get(submission.machine_uuid, 0)
+        times[submission.machine_uuid] = turn + 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(place)
+    return turns
+
+
+def _known(submission: Submission, rows: Mapping[str, list[Record]]) -> Dealings:
+    """What is known of the machine that speaks.
+
+    Raises:
+        UnauthenticatedError: The token is not the machine's, or the machine is not approved.
+    """
+    for row in rows.get(submission.machine_uuid, ()):
+        if row[0] == submission.token_hash:
+            if row[1] != "approved":
+                raise UnauthenticatedError("the machine is not approved; ask an administrator")
+            return dealings_of(row, submission.machine_uuid)
+    raise UnauthenticatedError("the agent's token is not valid any more; enrol again")
+
+
+def _covered(profile: Profile, reported: int) -> tuple[str, ...]:
+    """The policies that ask for nothing but what was reported."""
+    return tuple(
+        policy_id
+        for policy_id, bare in zip(profile.policies, profile.bare_targets, strict=True)
+        if bare.counted and not bare.counted & ~reported
+    )
+
+
+def _count(since: Since, known: Dealings, asked: int) -> int:
+    """How many results a report has whose results, or those they stand on, are on record."""
+    if since.count is not None:
+        return since.count
+    # Each of them has a position; where something was asked for, what was missing has one too.
+    return len(since.whole()) if asked else known.spoke.bit_count()
+
+
+def _unchanged(known: Dealings, count: int) -> Absorbed:
+    """What a report makes of a posture when it says what the one before said."""
+    return Absorbed(known.posture, {}, count, (), (), (), known.spoke)
 
 
 def _wins(known: Dealings, collected: int, report_id: str, *, answers_run: bool) -> bool:

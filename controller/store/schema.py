@@ -159,10 +159,22 @@ INSERT INTO meta (name, value)
   FROM audit ORDER BY number DESC LIMIT 1;
 """
 
+_0004 = """
+DROP INDEX score_order;
+CREATE INDEX score_order ON score (slot, policy, hundredths, risk, compliant);
+DROP INDEX machine_hostname;
+CREATE INDEX machine_hostname ON machine (hostname, number, uuid);
+CREATE INDEX machine_os ON machine (os, hostname, number);
+CREATE INDEX machine_status ON machine (status, hostname, number);
+CREATE INDEX machine_created ON machine (created_at);
+CREATE INDEX contact_seen ON contact (last_seen);
+"""
+
 MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
     ("0001_initial", _0001),
     ("0002_dashboard", _0002),
     ("0003_gitops", _0003),
+    ("0004_machine_lists", _0004),
 )
 """Name and statements; a name, once released, never changes."""
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
+from controller.errors import LeaseLostError
+from controller.store import lease
 from controller.store.audit import AuditReading
 from controller.store.context import Cache
-from controller.store.credentials import CredentialsReading, CredentialsWriting
+from controller.store.credentials import CredentialsReading, CredentialsWriting, principal_of
 from controller.store.deliveries import DeliveriesWriting
-from controller.store.driver import Driver
+from controller.store.driver import Driver, Record
 from controller.store.fleet_read import FleetReading
+from controller.store.interface import Principal
 from controller.store.machines_read import MachinesReading
 from controller.store.machines_write import MachinesWriting
 from controller.store.objects_write import ObjectsWriting
@@ -56,6 +60,8 @@ class SqlStore:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._cache = Cache()
+        self._lease: lease.Lease | None = None
+        self._lost: LeaseLostError | None = None
 
     @contextlib.contextmanager
     def read(self) -> Iterator[SqlReading]:
@@ -65,6 +71,7 @@ class SqlStore:
     @contextlib.contextmanager
     def write(self) -> Iterator[SqlWriting]:
         with self._driver.writing() as session:
+            self._check(session.one(lease.LOOK) if self._lease else None)
             # What a transaction derives from its own changes is shared only once it has committed.
             cache = self._cache.copy()
             transaction = SqlWriting(session, cache)
@@ -72,12 +79,36 @@ class SqlStore:
             transaction.bump("change")
         self._cache = cache
 
+    def take_over(self, holder: str, as_of: datetime) -> None:
+        with self._driver.writing() as session:
+            self._lease = lease.take(session, holder, as_of)
+
+    def check_lease(self) -> None:
+        if self._lease is not None:
+            self._check(self._driver.glance(lease.LOOK))
+
+    def _check(self, found: Record | None) -> None:
+        if self._lease is None:
+            return  # a command beside a controller: its one short transaction is nobody's to refuse
+        try:
+            self._lease.check(found)
+        except LeaseLostError as error:
+            self._lost = error
+            raise
+
+    @property
+    def lost(self) -> LeaseLostError | None:
+        return self._lost
+
     def integrity(self) -> list[str]:
         return self._driver.integrity()
 
     def change(self) -> int:
         row = self._driver.glance("SELECT value FROM counter WHERE name = 'change'")
         return int(row[0]) if row else 0
+
+    def bearer(self, token_hash: str, as_of: datetime) -> Principal | None:
+        return principal_of(self._driver.glance, token_hash, as_of)
 
     def ping(self) -> None:
         self.change()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 from controller.model.integrity import AuditHead, Finding
-from controller.scoring.ledger import OVERALL, effective
+from controller.model.posture import Posture
+from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
 from controller.scoring.profile import Profile
-from controller.scoring.standing import Standing, standings
+from controller.scoring.standing import standings
 from controller.store.audit import HEAD, AuditReading
 from controller.store.columns import StandingColumns, posture_of, standing_columns
 from controller.store.context import Judged
 from controller.store.fleet_read import FleetReading
+from controller.store.movements import NO_TOTALS, TOTAL_COLUMNS
 from controller.store.trail_check import check_trail
 
 _CHUNK: Final = 1_000
@@ -44,14 +45,14 @@ class VerificationReading(FleetReading, AuditReading):
         judged = self.judged()
         if judged.cursor is not None:
             return  # a fleet-wide change goes on; it is judged anew as it is
-        count = _Count()
+        count = Ledger()
         for told, finding in enumerate(self._machines(judged, count), start=1):
             yield finding
             if told >= _MOST:
                 return
         yield from self._recounted(judged.slot, count)
 
-    def _machines(self, judged: Judged, count: _Count) -> Iterator[Finding]:
+    def _machines(self, judged: Judged, count: Ledger) -> Iterator[Finding]:
         moment = self.judged_moment()
         numbers = self.policy_numbers()
         after = 0
@@ -72,8 +73,11 @@ class VerificationReading(FleetReading, AuditReading):
                 keys = [OVERALL, *(numbers[id_] for id_ in profile.policies)]
                 for key, standing in zip(keys, standings(profile, posture), strict=True):
                     wanted[key] = standing_columns(standing)
-                    count.add(key, standing)
-                count.outcomes(effective(profile, posture))
+                    count.standing(key, standing, 1)
+                count.bits(NOTHING, effective(profile, posture))
+                if _contradicts(posture):
+                    message = "a check has more than one outcome; what is stored was never reported"
+                    yield Finding("facts", f"machine/{uuid}", message)
                 stored = kept.get(number, {})
                 if stored != wanted:
                     wrong = sorted(
@@ -96,18 +100,18 @@ class VerificationReading(FleetReading, AuditReading):
             found.setdefault(machine, {})[policy] = standing
         return found
 
-    def _recounted(self, slot: int, count: _Count) -> Iterator[Finding]:
+    def _recounted(self, slot: int, count: Ledger) -> Iterator[Finding]:
         rows = self.db.all(
-            "SELECT policy, agents, assessed, compliant, score_sum FROM total WHERE slot = ?",
+            f"SELECT policy, {TOTAL_COLUMNS} FROM total WHERE slot = ?",  # noqa: S608
             (slot,),
         )
         names = {number: f"policy/{id_}" for id_, number in self.policy_numbers().items()}
         kept = {policy: tuple(columns) for policy, *columns in rows if any(columns)}
-        for key in sorted(kept.keys() | count.rows.keys()):
-            wanted = count.row(key)
-            if kept.get(key, (0, 0, 0, 0)) != wanted:
+        for key in sorted(kept.keys() | count.totals.keys()):
+            stored_row, counted_row = kept.get(key, NO_TOTALS), tuple(count.totals[key])
+            if stored_row != counted_row:
                 about = "the fleet" if key == OVERALL else names.get(key, f"policy number {key}")
-                message = f"the counters are {kept.get(key)}, a recount gives {wanted}"
+                message = f"the counters are {stored_row}, a recount gives {counted_row}"
                 yield Finding("totals", about, message)
         stored = {
             position: tuple(columns)
@@ -118,36 +122,19 @@ class VerificationReading(FleetReading, AuditReading):
             if any(columns)
         }
         for position in sorted(stored.keys() | count.checks.keys()):
-            counted = tuple(count.checks.get(position, (0, 0, 0, 0)))
+            counted = tuple(count.checks[position])
             if stored.get(position, (0, 0, 0, 0)) != counted:
                 message = f"the counters are {stored.get(position)}, a recount gives {counted}"
                 yield Finding("totals", f"check at position {position}", message)
 
 
-class _Count:
-    """A recount, machine by machine."""
-
-    def __init__(self) -> None:
-        self.rows: dict[int, Counter[str]] = {}
-        self.checks: dict[int, list[int]] = {}
-
-    def add(self, key: int, standing: Standing) -> None:
-        row = self.rows.setdefault(key, Counter())
-        row["agents"] += 1
-        row["assessed"] += standing.hundredths is not None
-        row["compliant"] += bool(standing.compliant)
-        row["score_sum"] += standing.hundredths or 0
-
-    def outcomes(self, columns: tuple[int, ...]) -> None:
-        for column, bits in enumerate(columns):
-            while bits:
-                low = bits & -bits
-                self.checks.setdefault(low.bit_length() - 1, [0, 0, 0, 0])[column] += 1
-                bits ^= low
-
-    def row(self, key: int) -> tuple[int, int, int, int]:
-        row = self.rows.get(key, Counter[str]())
-        return row["agents"], row["assessed"], row["compliant"], row["score_sum"]
+def _contradicts(posture: Posture) -> bool:
+    """Whether some check is counted under two outcomes."""
+    sets = (posture.passed, posture.failed, posture.errored, posture.not_applicable)
+    return (
+        sum(each.bit_count() for each in sets)
+        != (sets[0] | sets[1] | sets[2] | sets[3]).bit_count()
+    )
 
 
 def _told(profile: Profile, numbers: dict[str, int], wrong: list[int]) -> str:

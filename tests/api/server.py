@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from controller.api.app import create_app
 from controller.api.services import Limits, Services
 from controller.api.tokens import hash_token
+from controller.cli.report_protocol import protocol_of
 from controller.config.load import SourceFile, load
 from controller.errors import RevisionNotFoundError
 from controller.intake.intake import Intake
@@ -222,7 +223,12 @@ def serve(app: FastAPI) -> Iterator[str]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, lifespan="off", proxy_headers=False
+        app,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        http=protocol_of(app.state.quick_reports),
     )
     server = uvicorn.Server(config)
     ready = threading.Event()

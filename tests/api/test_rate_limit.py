@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -154,3 +155,39 @@ def test_probes_are_not_counted(limited: Api) -> None:
     answers = [limited.get("/healthz", role=None) for _ in range(10)]
     assert {each.status_code for each in answers} == {200}
     assert "x-ratelimit-limit" not in answers[0].headers
+
+
+def test_a_fleet_behind_one_address_is_taken_at_once_by_a_process_that_knows_nobody(
+    tmp_path: Path,
+) -> None:
+    limits = Limits(user_requests_per_minute=5, anonymous_requests_per_minute=3)
+    with controller(tmp_path / "data", limits=limits) as made, serve(made.app) as address:
+        made.apply(base())
+        client = Api(made, address)
+        agents = [client.enroll() for _ in range(30)]
+        client.http.close()
+
+    async def herd(address: str, guesses: int) -> list[int]:
+        async with httpx.AsyncClient(base_url=address, timeout=30) as http:
+            tokens = [*(f"gwa_guess{number}" for number in range(guesses))]
+            tokens += [agent.token for agent in agents]
+            posts = [
+                http.post(
+                    "/api/v1/compliance/results",
+                    headers={"Authorization": f"Bearer {token}"},
+                    json={
+                        "report_id": str(uuid4()),
+                        "collected_at": "2026-06-01T12:00:00Z",
+                        "results": [{"check_id": "crit-1", "status": "passed"}],
+                    },
+                )
+                for token in tokens
+            ]
+            return [each.status_code for each in await asyncio.gather(*posts)]
+
+    with controller(tmp_path / "data", limits=limits) as again, serve(again.app) as address:
+        statuses = asyncio.run(herd(address, guesses=10))
+    # Who guesses at the same address is still held, and takes nobody with him.
+    assert statuses[:10].count(401) == 3
+    assert statuses[:10].count(429) == 7
+    assert statuses[10:] == [200] * 30

@@ -15,6 +15,7 @@ MODULES = (
     "reconcile",
     "intake",
     "scoring",
+    "impact",
     "dashboard",
     "fleet",
     "herd",

@@ -68,6 +68,12 @@ def below(operation: str, ours: float, most: float, unit: str = "s") -> Outcome:
     return Outcome(operation, "", "", show(ours, unit), "", f"under {bound}", ours < most)
 
 
+def above(operation: str, ours: float, least: float, unit: str) -> Outcome:
+    """A bound from below that is demanded as such."""
+    bound = show(least, unit)
+    return Outcome(operation, "", "", show(ours, unit), "", f"at least {bound}", ours >= least)
+
+
 def figure(operation: str, ours: str) -> Outcome:
     """A number without a demand."""
     return Outcome(operation, "", "", ours, "", "figure only", None)

@@ -13,9 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from controller.cli.comment import post
-from controller.cli.plan_markdown import MARKER
+from controller.cli.comment_parts import LEAST, LIMITS, size
+from controller.cli.plan_markdown import plan_markdown
 from controller.errors import RemoteRefusedError, UsageError
+from tests.cli.test_markdown import body
 
+MARKER = "<!-- gitward:plan -->"
 PLAN = f"{MARKER}\n## Gitward: 1 to add\n"
 
 
@@ -24,19 +27,24 @@ class Host:
 
     def __init__(self) -> None:
         self.comments: list[dict[str, Any]] = []
+        self.next = 1
         self.refuse = 0
         self.seen_tokens: set[str | None] = set()
 
     def add(self, body: str, type_: str = "Bot", author: int = 1) -> dict[str, Any]:
         comment = {
-            "id": len(self.comments) + 1,
+            "id": self.next,
             "body": body,
-            "html_url": f"https://host.example/{len(self.comments) + 1}",
+            "html_url": f"https://host.example/{self.next}",
             "user": {"type": type_},
             "author": {"id": author},
         }
+        self.next += 1
         self.comments.append(comment)
         return comment
+
+    def bodies(self) -> list[str]:
+        return [each["body"] for each in self.comments]
 
     def answer(self, method: str, path: str, body: dict[str, str] | None) -> Any:
         parts = urlsplit(path)
@@ -44,8 +52,12 @@ class Host:
             return {"id": 1}
         if method == "POST" and body is not None:
             return self.add(body["body"])
-        if method in {"PATCH", "PUT"} and body is not None:
-            comment = self.comments[int(parts.path.rpartition("/")[2]) - 1]
+        if method in {"PATCH", "PUT", "DELETE"}:
+            number = int(parts.path.rpartition("/")[2])
+            (comment,) = (each for each in self.comments if each["id"] == number)
+            if body is None:
+                self.comments.remove(comment)
+                return None
             comment["body"] = body["body"]
             return comment
         query = {key: int(value[0]) for key, value in parse_qs(parts.query).items()}
@@ -62,13 +74,15 @@ def host() -> Iterator[tuple[Host, str]]:
             length = int(self.headers.get("Content-Length", 0))
             body = json.loads(self.rfile.read(length)) if length else None
             kept.seen_tokens.add(self.headers.get("Authorization") or self.headers["PRIVATE-TOKEN"])
-            text = json.dumps(kept.answer(self.command, self.path, body)).encode()
-            self.send_response(kept.refuse or 200)
-            self.send_header("Content-Length", str(len(text)))
+            answer = kept.answer(self.command, self.path, body)
+            text = b"" if answer is None else json.dumps(answer).encode()
+            self.send_response(kept.refuse or (200 if text else 204))
+            if text:
+                self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PATCH = do_PUT = do_any  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_any  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
@@ -131,6 +145,58 @@ def test_a_comment_that_somebody_else_began_with_the_marker_is_left_alone(
     post(plan, environment)
     assert host[0].comments[0]["body"] == MARKER + "\nfake"
     assert [each["id"] for each in host[0].comments if each["body"] == PLAN] == [152]
+
+
+def long_plan(file: Path, changes: int) -> list[str]:
+    made = plan_markdown(body(changes), LEAST)
+    file.write_text("\n".join(made))
+    return made
+
+
+def test_a_long_plan_is_several_comments_that_the_next_run_rewrites_and_clears(
+    host: tuple[Host, str], environment: dict[str, str], plan: Path
+) -> None:
+    host[0].add("nice work", type_="User", author=2)
+    first = long_plan(plan, 400)
+    address = post(plan, environment)
+    assert len(first) > 3
+    assert host[0].bodies() == ["nice work", *first]
+
+    second = long_plan(plan, 150)
+    assert post(plan, environment) == address
+    assert 1 < len(second) < len(first)
+    assert host[0].bodies() == ["nice work", *second]
+
+    third = long_plan(plan, 400)
+    post(plan, environment)
+    assert host[0].bodies() == ["nice work", *third]
+
+    plan.write_text(PLAN)
+    post(plan, environment)
+    assert host[0].bodies() == ["nice work", PLAN]
+
+
+def test_what_two_jobs_wrote_at_once_is_one_comment_again(
+    host: tuple[Host, str], environment: dict[str, str], plan: Path
+) -> None:
+    for text in ("old", "older"):
+        host[0].add(f"{MARKER}\r\n{text}")
+    host[0].add("<!-- gitward:plan:7 -->\nfrom a longer plan")
+    host[0].add("<!-- gitward:plan:7 -->\nof somebody else", type_="User", author=2)
+    post(plan, environment)
+    assert host[0].bodies() == [PLAN, "<!-- gitward:plan:7 -->\nof somebody else"]
+
+
+def test_a_part_that_the_host_would_not_take_is_refused_before_anything_is_written(
+    host: tuple[Host, str], environment: dict[str, str], plan: Path
+) -> None:
+    limit = LIMITS["gitlab" if "GITLAB_CI" in environment else "github"]
+    plan.write_text(PLAN + "x" * limit)
+    with pytest.raises(UsageError, match=f"--part-size {limit}"):
+        post(plan, environment)
+    plan.write_text(PLAN + "x" * (limit - size(PLAN) - 2))
+    post(plan, environment)
+    assert len(host[0].bodies()) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.config.osquery import _compile as compile_as_it_stands
 from controller.config.osquery import compile_query, tables
 
 LINUX = ("linux",)
@@ -106,3 +107,42 @@ def test_the_schema_knows_what_each_platform_has():
     assert file.has("mode", "l")
     assert not file.has("file_version", "l")
     assert tables()["file_events"].event
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 'a' FROM users",
+        "SELECT username AS 'x' FROM users",
+        "SELECT u.'username' FROM users u",
+        "SELECT username FROM 'users'",
+        "WITH 'a' AS (SELECT 1 AS x) SELECT x FROM a",
+        "WITH 'a' AS (SELECT 1 AS x), 'b' AS (SELECT 2 AS x) SELECT a.x FROM a, b",
+        "SELECT y FROM (SELECT username AS 'y' FROM users)",
+        "SELECT username FROM users JOIN groups USING ('gid')",
+        "SELECT username FROM users WHERE username = 'it''s'",
+        "SELECT username FROM users WHERE username = 'open",
+        "SELECT username FROM users ORDER BY 'uid'",
+        "SELECT x'4142' AS b FROM users",
+        "SELECT username FROM users WHERE username LIKE 'a%' ESCAPE '\\'",
+        "SELECT path FROM file WHERE path = '/etc/x' AND nothing = 'y'",
+        "SELECT '--' AS a, '/*' AS b FROM users WHERE username = '\"'",
+        "SELECT username FROM users -- it's\nWHERE uid = 'x'",
+        "SELECT username FROM users WHERE username = '?'",
+    ],
+)
+def test_texts_decide_nothing_but_what_they_name(query):
+    assert compile_query(query, LINUX) == compile_as_it_stands(query, LINUX)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["SELECT ", "'a'", "'b c'", " AS ", "username", "uid", ", ", " FROM ", "users", "'users'",
+             " WHERE ", " = ", "(", ")", " x", " || ", "lower(", " IN ", "'", "''", "WITH "]
+        ),
+        max_size=12,
+    ).map("".join)
+)  # fmt: skip
+def test_no_text_in_any_query_decides_more(query):
+    assert compile_query(query, LINUX) == compile_as_it_stands(query, LINUX)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from controller import __version__
 from controller.cli.demo_machines import DemoMachine, cannot_tell, machines, passes, rows, share
 from controller.config.load import is_document
 from controller.model.machine import Machine
@@ -273,7 +274,9 @@ def _finish(made: Seeded, ending: str) -> None:
     if ending == "held":
         gone: dict[str, str | None] = {
             str(path.relative_to(made.repository.path)): None
-            for path in (made.repository.path / "policies").glob("*/*.yaml")
+            for folder in ("policies", "exceptions")
+            for path in (made.repository.path / folder).rglob("*.yaml")
+            if path.name != "start-here.yaml"
         }
         made.commit(gone, "Remove policies that nobody reads", "Jonas Weiss")
     elif ending == "stalled":
@@ -304,7 +307,7 @@ def _enroll(made: Seeded, count: int) -> Fleet:
     with made.store.write() as writing:
         key = add_key(writing, secret="seed")
         for demo in machines(count, SEED):
-            claim = Claim(demo.hostname, demo.os, demo.arch, "1.0.0", demo.os_version)
+            claim = Claim(demo.hostname, demo.os, demo.arch, __version__, demo.os_version)
             machine = writing.enroll(claim, key, sha(demo.hostname), made.now)
             if demo.tags:
                 machine = writing.set_machine_tags(

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import uvicorn
 
+from controller import __version__
 from controller.api.app import create_app
 from controller.api.errors import status_of
 from controller.api.services import Services as ApiServices
@@ -24,7 +25,7 @@ def dashboard_services(store: Store, clock: Callable[[], datetime], **fields: ob
         "store": store,
         "clock": clock,
         "wake": lambda _name: None,
-        "version": "1.0.0",
+        "version": __version__,
         "status_of": status_of,
         "seconds_to_wait": lambda _address: 0,
     }
@@ -42,7 +43,7 @@ def serving(store: Store, clock: Callable[[], datetime], **fields: object) -> It
         monotonic=lambda: 0.0,
         read_file=lambda _name, _path: None,
         wake=lambda _name: None,
-        version="1.0.0",
+        version=__version__,
     )
     app = create_app(api, fallback=create_dashboard(dashboard_services(store, clock, **fields)))
     listener = socket.create_server(("127.0.0.1", 0))

@@ -33,7 +33,7 @@ def test_every_page_says_what_git_waits_for_and_where(
     banner = page.locator(".banner")
     assert "A plan waits for a person" in (banner.text_content() or "")
     banner.get_by_role("link", name="Look at the plan").click()
-    assert "policy/linux-hardened" in (page.locator(".banner.held").last.text_content() or "")
+    assert "policy/linux-hardened" in (page.locator(".held-plan").text_content() or "")
     assert page.get_by_role("button", name="Confirm").count() == 0
 
 

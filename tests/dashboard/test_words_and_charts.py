@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from controller.dashboard import words
 from controller.dashboard.charts.bars import WIDTH, stacked
 from controller.dashboard.charts.history import history_chart, steps_of
+from controller.dashboard.charts.marks import cut
+from controller.dashboard.charts.plot import WIDTHS
 from controller.dashboard.charts.scale import score_range
 from controller.dashboard.charts.trend import points_of, trend_chart
 from controller.dashboard.session import safe_path
@@ -113,28 +115,49 @@ def test_the_trend_marks_the_commits_that_moved_the_score_and_no_others() -> Non
     chart = trend_chart(points, moves, 760)
 
     assert chart is not None
-    assert [(mark.shas[0][0], round(mark.effect, 1)) for mark in chart.marks] == [
+    assert [(mark.name[0], round(mark.effect, 1)) for mark in chart.marks] == [
         ("a", 3.4),
         ("d", -2.1),
     ]
     assert chart.marks[0].title.endswith("+3.40 points")
-    assert all(chart.left <= mark.x <= chart.right for mark in chart.marks)
+    assert chart.marks[0].tip is not None
+    assert chart.marks[0].tip.lines[2].startswith("70.00 → 73.40")
+    assert all(chart.plot.left <= mark.x <= chart.plot.right for mark in chart.marks)
 
 
-@given(st.lists(st.tuples(st.integers(1, 30), st.floats(-20, 20)), max_size=40))
-def test_labels_of_marks_never_cover_each_other(effects: list[tuple[int, float]]) -> None:
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.floats(-20, 20)), max_size=40),
+    st.sampled_from(WIDTHS),
+)
+def test_labels_of_marks_never_cover_each_other(
+    effects: list[tuple[int, float]], width: int
+) -> None:
     points = points_of([(date(2026, 5, day), totals(60)) for day in range(1, 31)])
     moves = [moved(day, 60, 60 + effect, f"{i:040x}") for i, (day, effect) in enumerate(effects)]
-    chart = trend_chart(points, moves, 760)
+    chart = trend_chart(points, moves, width)
     assert chart is not None
 
+    labelled = [mark for mark in chart.marks if mark.label]
     for tier in (0, 1):
         spans = sorted(
-            (mark.x - 60, mark.x) if mark.to_left else (mark.x, mark.x + 60)
-            for mark in chart.marks
-            if mark.label and mark.tier == tier
+            (mark.x - mark.room, mark.x) if mark.to_left else (mark.x, mark.x + mark.room)
+            for mark in labelled
+            if mark.tier == tier
         )
         assert all(one[1] <= two[0] + 1 for one, two in pairwise(spans))
+        assert all(0 <= left <= right <= width for left, right in spans)
+        # The lines of the upper row go down through the lower one.
+        crossing = [mark.x for mark in labelled if mark.tier < tier]
+        assert not any(left + 1 < x < right - 1 for x in crossing for left, right in spans)
+    for mark in chart.marks:
+        assert mark.tip is not None
+        assert 0 <= mark.tip.x <= mark.tip.x + mark.tip.width <= width
+        assert 0 <= mark.tip.y <= mark.tip.y + mark.tip.height <= chart.plot.height
+
+
+@given(st.text(), st.integers(0, 40))
+def test_a_cut_text_is_never_longer_than_its_room(text: str, most: int) -> None:
+    assert len(cut(text, most)) <= max(most, 1)
 
 
 def test_one_day_makes_no_line() -> None:
@@ -152,6 +175,6 @@ def test_a_machines_history_names_every_cause_and_links_what_has_a_page() -> Non
 
     assert [step.change for step in steps] == [None, 5.5, -3.5]
     assert [step.link for step in steps] == [None, "/revisions/abc", "/exceptions/kiosks"]
-    chart = history_chart(steps, NOW - timedelta(days=30), NOW, 400)
+    chart = history_chart(steps, None, NOW - timedelta(days=30), NOW, 400)
     assert chart is not None
     assert len(chart.dots) == 3

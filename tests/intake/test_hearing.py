@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,14 @@ def body(results: list[dict[str, Any]], at: int = 0, **fields: Any) -> bytes:
     return json.dumps(report, separators=(",", ":")).encode()
 
 
-def heard(hearing: Hearing, data: bytes) -> None:
-    _, said = hearing.read(MACHINE, data)
-    assert said is not None
-    hearing.accepted(MACHINE, said)
+def heard(hearing: Hearing, data: bytes, machine: str = MACHINE) -> None:
+    """As when the store has none of it on record: it reads the whole, and takes it."""
+    report, found = hearing.read(machine, data)
+    assert report.since is not None
+    assert found is not None
+    if report.since.count is None:
+        report.since.whole()
+    hearing.accepted(machine, found)
 
 
 def test_only_results_that_differ_from_the_last_report_are_read() -> None:
@@ -65,20 +70,20 @@ def test_what_the_store_did_not_take_is_not_remembered() -> None:
 
     report, _ = hearing.read(MACHINE, body([result(id_) for id_ in CHECKS], at=1))
 
-    assert report.since is None
-    assert len(report.results) == len(CHECKS)
+    assert report.since is not None
+    assert report.since.count is None
+    assert len(report.since.whole()) == len(CHECKS)
 
 
 def test_memory_is_bounded_and_the_longest_unheard_is_forgotten() -> None:
     hearing = Hearing(most=len(CHECKS))
     heard(hearing, body([result(id_) for id_ in CHECKS]))
-    _, said = hearing.read("another", body([result(id_) for id_ in CHECKS]))
-    assert said is not None
-    hearing.accepted("another", said)
+    heard(hearing, body([result(id_) for id_ in CHECKS]), "another")
 
     again, _ = hearing.read(MACHINE, body([result(id_) for id_ in CHECKS], at=1))
 
-    assert again.since is None
+    assert again.since is not None
+    assert again.since.count is None
 
 
 KNOWN = [result(id_, rows=[{"a": "1"}]) for id_ in CHECKS]
@@ -117,7 +122,9 @@ def test_what_is_refused_whole_is_refused_after_a_known_report_too(hostile: byte
         parse_report(hostile)
 
     with pytest.raises(RejectedError) as partly:
-        hearing.read(MACHINE, hostile)
+        report, _ = hearing.read(MACHINE, hostile)
+        assert report.since is not None
+        report.since.whole()
 
     assert type(partly.value) is type(whole.value)
     assert isinstance(partly.value, MalformedError) or partly.value.problems
@@ -153,6 +160,40 @@ def send(store: SqlStore, machine: Machine, hearing: Hearing | None, data: bytes
     return answer
 
 
+def test_a_process_that_has_just_started_reads_nothing_of_what_the_store_knows(
+    tmp_path: Path,
+) -> None:
+    store, machine, _ = prepare(tmp_path)
+    results = [result(id_) for id_ in CHECKS]
+    first: Receipt = send(store, machine, Hearing(), body(results), 0)
+    report, _ = Hearing().read(machine.uuid, body(results, at=1))
+    assert report.since is not None
+
+    def unread() -> Any:
+        raise AssertionError("it was read")
+
+    report = replace(report, since=replace(report.since, whole=unread))
+    with store.write() as tx:
+        later = NOW + timedelta(hours=1)
+        (again,) = tx.record_reports([Submission(machine.uuid, sha("token"), report, later)])
+
+    assert isinstance(again, Receipt)
+    assert (first.accepted, first.changed) == (len(CHECKS), len(CHECKS))
+    assert (again.accepted, again.changed) == (len(CHECKS), 0)
+    store.close()
+
+
+@pytest.mark.parametrize("at", [0, -5], ids=["a known id", "an older time"])
+def test_what_is_no_report_is_refused_even_where_it_would_change_nothing(
+    tmp_path: Path, at: int
+) -> None:
+    store, machine, _ = prepare(tmp_path)
+    send(store, machine, Hearing(), body([result(id_) for id_ in CHECKS]), 0)
+    wrong = body([result("c1", "well")], at=at)
+    assert send(store, machine, Hearing(), wrong, 0) is RejectedError
+    store.close()
+
+
 def state(store: SqlStore, machine: Machine) -> Any:
     with store.read() as reading:
         found = reading.machine_state(machine.uuid, NOW)
@@ -170,7 +211,7 @@ def state(store: SqlStore, machine: Machine) -> Any:
 _STEP = st.tuples(
     st.dictionaries(st.sampled_from(CHECKS), st.sampled_from(["1", "0", "é"]), max_size=3),
     st.sampled_from(
-        ["next", "next", "next", "late", "again", "fewer", "outdated", "edit", "catalog"]
+        ["next", "next", "next", "restart", "late", "again", "fewer", "outdated", "edit", "catalog"]
     ),
 )
 
@@ -179,6 +220,7 @@ _STEP = st.tuples(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @example([({}, "next"), ({}, "next"), ({}, "catalog")])
+@example([({}, "next"), ({}, "restart"), ({"c1": "0"}, "next"), ({}, "restart")])
 @given(st.lists(_STEP, min_size=3, max_size=14))
 def test_reports_read_in_part_end_as_if_read_whole(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[dict[str, str], str]]
@@ -190,6 +232,8 @@ def test_reports_read_in_part_end_as_if_read_whole(
     sent = [body([], at=-1)]
     for number, (changes, kind) in enumerate(steps):
         values.update(changes)
+        if kind == "restart":
+            hearing = Hearing()
         if kind == "catalog":
             for store in (one, two):
                 with store.write() as tx:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from controller.errors import MalformedError, RejectedError
 from controller.intake.wire import parse_report
+from controller.model.report import Report
 
 ID = str(uuid.uuid4())
 
@@ -96,3 +97,38 @@ def test_what_is_not_strict_json_is_malformed(hostile: bytes) -> None:
 def test_no_bytes_at_all_raise_anything_else(data: bytes) -> None:
     with pytest.raises(RejectedError):
         parse_report(data)
+
+
+_TEXT = st.text(max_size=8)
+_VALUE = st.none() | st.booleans() | _TEXT | st.integers(-(2**66), 2**66) | st.floats()
+_RESULT = st.fixed_dictionaries(
+    {"check_id": _TEXT, "status": st.sampled_from(["passed", "failed", "error", "well"])},
+    optional={
+        "digest": st.none() | _TEXT,
+        "actual_value": _VALUE | st.lists(_VALUE, max_size=2) | st.dictionaries(_TEXT, _VALUE),
+        "details": st.none() | _TEXT,
+        "rows": st.none() | st.lists(st.dictionaries(_TEXT, _TEXT | st.integers()), max_size=2),
+    },
+)
+
+
+@given(
+    st.lists(_RESULT, max_size=3),
+    st.sampled_from([None, (",", ":"), (", ", ": ")]),
+    st.booleans(),
+)
+def test_the_order_of_fields_and_the_blanks_decide_nothing(
+    results: list[dict[str, object]], separators: tuple[str, str] | None, ascii_only: bool
+) -> None:
+    """Our agent's own order is read in a shorter way than any other."""
+    ours = ("check_id", "digest", "status", "actual_value", "details", "rows")
+    found: list[Report | type[RejectedError]] = []
+    for order in (ours, ours[::-1]):
+        ordered = [{key: each[key] for key in order if key in each} for each in results]
+        report = {"report_id": ID, "collected_at": "2026-06-01T12:00:00Z", "results": ordered}
+        text = json.dumps(report, ensure_ascii=ascii_only, separators=separators)
+        try:
+            found.append(parse_report(text.encode("utf-8", "surrogatepass")))
+        except RejectedError as error:
+            found.append(type(error))
+    assert found[0] == found[1]

@@ -13,6 +13,7 @@ import httpx
 
 from controller.api.app import ROUTERS
 from controller.api.route import Route
+from controller.dashboard.app import PAGES
 from tests.integration.served import Served, gitward, until
 from tests.integration.test_webhooks import BODY, SIGNED
 from tests.integration.test_webhooks import SECRET as HOOK_SECRET
@@ -65,6 +66,7 @@ def test_canaries_appear_nowhere(
                 ("verify",),
             )
         ]
+        gitward("backup", str(tmp_path / "backup.db"), "--data", str(served.data))
         served.stop()
 
     secrets = [URL_SECRET, TARGET_SECRET, HOOK_SECRET, COMMIT_SECRET, token]
@@ -73,11 +75,12 @@ def test_canaries_appear_nowhere(
         "answers": "\n".join(answers),
         "log": "".join(served.errors) + "".join(served.output),
         "database": dump(served.data / "gitward.db"),
+        "backup": dump(tmp_path / "backup.db"),
     }
     for file in served.data.rglob("*"):
         if file.is_file() and "objects" not in file.parts:
             texts[str(file)] = file.read_bytes().decode("latin-1")
-    assert "Tidy up" in texts["database"]
+    assert all("Tidy up" in texts[where] for where in ("answers", "database", "backup"))
     found = [
         (place, secret) for place, text in texts.items() for secret in secrets if secret in text
     ]
@@ -98,7 +101,7 @@ def post_hooks(served: Served) -> None:
 
 
 def everything(served: Served, admin: httpx.Client) -> list[str]:
-    """The answers of every page that can be read, and of some that refuse."""
+    """Every answer that can be read, of the API and the dashboard, and some that refuse."""
     found = []
     for router in ROUTERS:
         for route in router.routes:
@@ -106,10 +109,20 @@ def everything(served: Served, admin: httpx.Client) -> list[str]:
                 path = route.path.format(uuid="x", id="servers", sha="0" * 40)
                 found.append(admin.get(f"{served.url}{path}?object=policy/servers").text)
                 found.append(httpx.get(f"{served.url}{path}").text)
+    for page in PAGES:
+        path = page.path.format(uuid="x", id="servers", sha=applied(admin))
+        found.append(admin.get(f"{served.url}{path}").text)
+        found.append(httpx.get(f"{served.url}{path}").text)
     post_hooks(served)
     found.append(json.dumps(admin.delete("/compliance/policies/servers").json()))
     found.append(admin.post("/gitops/plan", json={"head": "0" * 40}).text)
     return found
+
+
+def applied(admin: httpx.Client) -> str:
+    """The commit in force, so that the pages about it have something to show."""
+    revision: str = admin.get("/gitops/status").json()["sources"][0]["last_applied_revision"]
+    return revision.rpartition(":")[2]
 
 
 def dump(database: Path) -> str:

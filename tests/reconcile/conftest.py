@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.reconcile.rig import Rig
+from tests.reconcile.several import Sources
 
 
 @pytest.fixture
@@ -13,3 +14,10 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     rig = Rig(tmp_path)
     yield rig
     rig.close()
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Iterator[Sources]:
+    found = Sources(tmp_path)
+    yield found
+    found.close()

@@ -27,6 +27,9 @@ def yaml(fields: dict[str, Any]) -> str:
 class World:
     """A controller with machines that report, and repositories that change at random."""
 
+    values = "abcd"
+    """What machines answer."""
+
     def __init__(self, made: Controller, seed: int, machines: int) -> None:
         self.made = made
         self.random = random.Random(seed)
@@ -62,7 +65,7 @@ class World:
             if self.random.random() < 0.1:
                 results.append(Result(id_, "error"))
                 continue
-            rows = ({"username": self.random.choice("abcd")},)
+            rows = ({"username": self.random.choice(self.values)},)
             results.append(Result(id_, "passed", rows=rows))
         report = make_report(results, at=self.made.clock.now)
         return Submission(machine.uuid, sha(token), report, self.made.clock.now)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from controller.reconcile.failpoints import POINTS, VARIABLE
+from controller.failpoints import PASS_POINTS, VARIABLE
 from tests.reconcile.repository import base, catalog, policy
 from tests.reconcile.rig import Rig
 
@@ -39,7 +39,7 @@ Reconciler(source, store, clock=lambda: datetime.now(UTC)).run()
 """
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", PASS_POINTS)
 def test_killed_at_a_point_the_state_is_whole_and_the_next_pass_finishes(
     rig: Rig, point: str
 ) -> None:

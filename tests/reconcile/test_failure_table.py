@@ -78,7 +78,7 @@ import pytest
 from controller.errors import ConflictError, GitManagedError, RejectedError, StoreError
 from controller.model.notice import Subscription
 from controller.reconcile import operations
-from controller.store.objects_write import ObjectsWriting
+from controller.store.plan_write import PlanWriting
 from tests.reconcile.documents import policy as policy_document
 from tests.reconcile.repository import base, policy
 from tests.reconcile.rig import Rig
@@ -116,12 +116,15 @@ def test_a_plan_that_did_not_arrive_whole_changes_nothing(
     rig.commit(base())
     rig.reconcile()
     rig.commit({"policies/laptops.yaml": policy("New"), "policies/more.yaml": policy("More")})
-    store = ObjectsWriting._store
+    row_for = PlanWriting.row_for
+    rows: list[Any] = []
 
-    def forgetful(self: ObjectsWriting, document: Any, *rest: Any) -> Any:
-        return [] if document.id == "more" else store(self, document, *rest)
+    def forgetful(self: PlanWriting, document: Any, *rest: Any) -> Any:
+        """Write the row before once more, in place of this one."""
+        rows.append(rows[-1] if document.id == "more" else row_for(self, document, *rest))
+        return rows[-1]
 
-    monkeypatch.setattr(ObjectsWriting, "_store", forgetful)
+    monkeypatch.setattr(PlanWriting, "row_for", forgetful)
     assert rig.reconcile().kind == "transient"
     with rig.store.read() as reading:
         assert reading.in_force().policies["laptops"].document.name == "Laptops"

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from controller.api.foreign import FOREIGN_MACHINE
 from controller.api.refusals import WRITE_REFUSED
 from controller.errors import ControllerError
 from controller.model.conditions import (
+    FORGOTTEN_REASON,
+    HEALTHY_REASONS,
     READY_REASONS,
     STALLED_REASONS,
     SUSPENDED_REASON,
@@ -39,7 +42,15 @@ def test_every_reason_is_documented_once() -> None:
         if each.__module__ == "controller.errors"
     }
     conditions = {*READY_REASONS, *STALLED_REASONS, *TRANSIENT_REASONS, *VERIFIED_REASONS}
-    events = {SUSPENDED_REASON, ADOPTED, WRITE_REFUSED, *TOLD_REASONS}
+    conditions |= HEALTHY_REASONS.keys()
+    events = {
+        SUSPENDED_REASON,
+        FORGOTTEN_REASON,
+        ADOPTED,
+        WRITE_REFUSED,
+        FOREIGN_MACHINE,
+        *TOLD_REASONS,
+    }
     assert sorted(documented()) == sorted(errors | conditions | events)
 
 
@@ -47,5 +58,7 @@ def test_stalling_and_transient_reasons_stand_beside_the_right_condition() -> No
     text = PAGE.read_text()
     for reason in STALLED_REASONS:
         assert f"| `{reason}` | Stalled |" in text
+    for reason in HEALTHY_REASONS:
+        assert f"| `{reason}` | Healthy |" in text
     for reason in TRANSIENT_REASONS:
         assert f"| `{reason}` | |" in text

@@ -89,3 +89,32 @@ def test_a_damaged_repository_is_reported_and_not_touched(repo, local_of):
 
     with pytest.raises(FetchFailedError, match="git fsck"):
         local.read(local.snapshot("HEAD"))
+
+
+def test_the_versions_of_files_are_read_through_merges_moves_and_removals(repo, local_of):
+    odd = "exceptions/ä b\n:100644.yaml"
+    repo.commit({"exceptions/a.yaml": "1", odd: "x"}, "one")
+    repo.git("checkout", "--quiet", "-b", "side")
+    repo.commit({"exceptions/a.yaml": "side"}, "side")
+    repo.git("checkout", "--quiet", "main")
+    repo.commit({"exceptions/a.yaml": "main", "exceptions/b.yaml": "b"}, "two")
+    repo.git("merge", "--quiet", "--no-commit", "--strategy=ours", "side")
+    repo.commit({"exceptions/a.yaml": "both"}, "merged")
+    repo.commit({"exceptions/b.yaml": None}, "gone")
+    repo.commit({"exceptions/b.yaml": "again"}, "back")
+    local = local_of(repo.top)
+
+    paths = ["exceptions/a.yaml", odd, "exceptions/b.yaml", "exceptions/never.yaml"]
+    found = local.versions(local.resolve("main"), paths, 20)
+    newest = local.versions(local.resolve("main"), paths, 1)
+
+    told = {path: [(c.subject, text) for c, text in each] for path, each in found.items()}
+    assert told == {
+        "exceptions/a.yaml": [
+            ("merged", b"both"), ("two", b"main"), ("side", b"side"), ("one", b"1"),
+        ],
+        odd: [("one", b"x")],
+        "exceptions/b.yaml": [("back", b"again"), ("two", b"b")],
+        "exceptions/never.yaml": [],
+    }  # fmt: skip
+    assert [len(each) for each in newest.values()] == [1, 1, 1, 0]

@@ -237,10 +237,7 @@ def test_two_thousand_blobs_come_through_one_process(repo, source_of, tmp_path):
     contents = source.read(snapshot.files)
 
     assert {f.path: contents[f.blob].decode() for f in snapshot.files} == big
-    assert [line.split()[-1] for line in log.read_text().splitlines()] == [
-        "--batch-check",
-        "--buffer",
-    ]
+    assert [line.split()[-1] for line in log.read_text().splitlines()] == ["--buffer"]
 
 
 def test_a_head_that_did_not_move_costs_one_process(repo, source_of, tmp_path):

@@ -13,6 +13,7 @@ import pytest
 from controller.store.audit import FIRST, chained
 from controller.store.interface import Store
 from controller.store.store import open_store
+from tests.builders import add_key, enroll, make_report, submit
 from tests.reconcile.repository import base, policy
 from tests.reconcile.rig import Rig
 
@@ -146,6 +147,42 @@ def test_what_git_manages_and_scores_are_compared_with_git_and_facts(rig: Rig) -
         ("inventory", "policy/laptops"),
         ("inventory", "check/two"),
     ]
+
+
+FLIPS = {
+    "a failure becomes a pass": ("UPDATE posture SET passed = failed, failed = passed", "scores"),
+    "a failure is forgotten": ("UPDATE posture SET failed = x''", "scores"),
+    "a check passed and failed": ("UPDATE posture SET passed = failed", "facts"),
+    "a score": ("UPDATE score SET hundredths = hundredths + 1 WHERE policy = 0", "scores"),
+    "a risk": ("UPDATE score SET risk = 3 - risk WHERE policy <> 0", "scores"),
+    "a verdict": ("UPDATE score SET compliant = 1 - compliant", "scores"),
+    "a score without exceptions": ("UPDATE score SET bare_hundredths = 1", "scores"),
+    "a score that is gone": ("DELETE FROM score WHERE policy = 0", "scores"),
+    "the fleet's risk": ("UPDATE total SET low = low + 1, high = high - 1", "totals"),
+    "the fleet without exceptions": ("UPDATE total SET bare_score_sum = 0", "totals"),
+    "a check's counter": ("UPDATE check_total SET failed = failed + 1", "totals"),
+}
+
+
+@pytest.mark.parametrize("flip", FLIPS)
+def test_a_flipped_fact_score_or_counter_is_found(rig: Rig, flip: str) -> None:
+    rig.commit(base())
+    rig.reconcile()
+    with rig.store.write() as writing:
+        add_key(writing)
+        for token, outcome in (("a", "failed"), ("b", "passed")):
+            now = rig.clock()
+            machine = enroll(writing, token, at=now)
+            outcomes = {"one": "failed", "two": outcome, "three": "passed"}
+            submit(writing, machine, token, make_report(outcomes, at=now), now)
+    with rig.store.read() as reading:
+        assert list(reading.verify_scores()) == []
+    statement, area = FLIPS[flip]
+    with rig.store.write() as writing:
+        writing.db.run(statement)
+    with rig.store.read() as reading:
+        found = list(reading.verify_scores())
+    assert area in {each.area for each in found}, found
 
 
 def test_a_kept_head_shows_that_the_trail_was_rewritten(rig: Rig) -> None:

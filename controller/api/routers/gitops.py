@@ -7,16 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel
 
-from controller.api.access import Admin, Call, Manager, Viewer
+from controller.api.access import Admin, Manager, Viewer
 from controller.api.inputs import Confirmation, PlanInput, ProposalInput, SourceChoice, Suspension
 from controller.api.listing import Listing, PageOf, envelope
-from controller.api.route import Route
+from controller.api.route import MOST_BYTES, Route
 from controller.errors import NotFoundError
 from controller.fleet.trace import Trace, trace
 from controller.model.notice import Notice
 from controller.model.source import RevisionRecord, SourceStatus
 from controller.reconcile import operations
-from controller.reconcile.preview import PlanRequest
+from controller.reconcile.preview import MAX_BYTES, PlanRequest
 from controller.reconcile.proposals import Proposed
 from controller.store.interface import AuditEntry, Event
 
@@ -107,7 +107,7 @@ def audit(call: Admin, paging: PageOf) -> Listing[AuditEntry]:
     return envelope(page.items, page.total, paging)
 
 
-@router.post("/plan")
+@router.post("/plan", openapi_extra={MOST_BYTES: MAX_BYTES})
 def plan(call: Viewer, body: Annotated[PlanInput | None, Body()] = None) -> dict[str, Any]:
     """What merging would change, and what that would do to every machine's score."""
     preview = call.services.preview
@@ -126,13 +126,13 @@ def propose(call: Manager, body: ProposalInput) -> Proposed:
     proposals = call.services.proposals
     if proposals is None:
         raise NotFoundError("this controller reconciles no remote repository to push a branch to")
-    return proposals.propose(body.patch, body.title, call.actor, call.as_of)
+    return proposals.propose(body.patch, body.title, call.actor, call.as_of, body.source)
 
 
 @router.post("/reconcile", status_code=202)
 def reconcile(call: Admin, body: Annotated[SourceChoice | None, Body()] = None) -> Requested:
     """Ask for a pass now. It goes past no guard."""
-    name = _named(call, body.source if body else None)
+    name = (body.source if body else None) or operations.only_source(call.store)
     token = operations.request(call.store, name, call.actor, call.as_of)
     call.services.wake(name)
     return Requested(source=name, request_token=token)
@@ -161,13 +161,3 @@ def resume(call: Admin, body: Annotated[SourceChoice | None, Body()] = None) -> 
     status = operations.resume(call.store, chosen, call.actor, call.as_of)
     call.services.wake(status.name)
     return status
-
-
-def _named(call: Call, name: str | None) -> str:
-    if name is not None:
-        return name
-    with call.store.read() as reading:
-        names = [source.name for source in reading.sources()]
-    if len(names) != 1:
-        raise NotFoundError(f"name the source; there are: {', '.join(names) or 'none'}")
-    return names[0]

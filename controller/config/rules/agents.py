@@ -23,16 +23,13 @@ _WORDS: Final = re.compile(
     re.IGNORECASE,
 )
 _TABLES: Final = frozenset({"shadow", "curl", "curl_certificate", "carves", "yara", "augeas"})
+_A_TABLE: Final = re.compile("shadow|curl|carves|yara|augeas", re.IGNORECASE)
+"""Only a query that holds one of these words at all is taken apart."""
 
 
 def refused(check: Check) -> bool:
     """Whether the agents answer this check with an error, whatever the machine is like."""
-    return _refuses(check.check_type, check.query)
-
-
-@lru_cache(maxsize=16_384)
-def _refuses(check_type: CheckType, query: str) -> bool:
-    return any(True for _ in _refusals(check_type, query))
+    return bool(_refusals(check.check_type, check.query))
 
 
 def findings(check: Check) -> Iterator[Finding]:
@@ -48,7 +45,12 @@ def findings(check: Check) -> Iterator[Finding]:
         yield Finding("GW507", ("query",), message)
 
 
-def _refusals(check_type: CheckType, query: str) -> Iterator[Finding]:
+@lru_cache(maxsize=16_384)
+def _refusals(check_type: CheckType, query: str) -> tuple[Finding, ...]:
+    return tuple(_refuses(check_type, query))
+
+
+def _refuses(check_type: CheckType, query: str) -> Iterator[Finding]:
     if check_type != "osquery":
         message = (
             f"current SlimRMM agents answer {check_type} checks with an error; read the same "
@@ -70,6 +72,6 @@ def _refusals(check_type: CheckType, query: str) -> Iterator[Finding]:
     if word:
         message = f"agents refuse the word {word.group()!r} anywhere in a query; write it otherwise"
         yield Finding("GW504", field, message)
-    for table in sorted(_TABLES & names(tokens(query))):
+    for table in sorted(_TABLES & names(tokens(query))) if _A_TABLE.search(query) else ():
         message = f"agents refuse queries over table {table!r}; read the fact from another one"
         yield Finding("GW505", field, message)

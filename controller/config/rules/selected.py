@@ -15,12 +15,21 @@ _MOST_HINTS: Final = 100
 """Looking for a similar id takes milliseconds, and a broken merge can leave thousands unknown."""
 
 
+def alike(one: Check, other: Check) -> bool:
+    """Whether no rule about selections can tell two versions of a check apart."""
+    return _selected_by(one) == _selected_by(other)
+
+
+def _selected_by(check: Check) -> tuple[object, ...]:
+    return check.id, check.platforms, check.cis_level, check.severity, agents.refused(check)
+
+
 class Selected:
     """Selections over one base set; policies that select alike share one answer."""
 
     def __init__(self, policies: Mapping[str, Policy], checks: Mapping[str, Check]) -> None:
-        self.policies = policies
-        self.checks = checks
+        self.policies = dict(policies)
+        self.checks = dict(checks)
         self._hints_left = _MOST_HINTS
         self._index = Selection(checks.values())
         self._sets: dict[tuple[str, ...], frozenset[str]] = {}
@@ -43,8 +52,31 @@ class Selected:
     @cached_property
     def by_any(self) -> frozenset[str]:
         """The ids that at least one policy runs, disabled ones included."""
-        distinct = {id(ids): ids for ids in map(self.of, self.policies.values())}
+        distinct = {id(ids): ids for ids in self._runs.values()}
         return frozenset().union(*distinct.values())
+
+    @cached_property
+    def _runs(self) -> dict[str, frozenset[str]]:
+        return {id_: self.of(policy) for id_, policy in self.policies.items()}
+
+    def put(self, policies: Mapping[str, Policy | None], checks: Mapping[str, Check]) -> None:
+        """Replace policies, or take them away with none, and checks by others that select alike.
+
+        Args:
+            policies: By id.
+            checks: By id; for every policy each is what the one before was (``alike``).
+        """
+        self.checks.update(checks)
+        for id_, policy in policies.items():
+            before = self._runs.pop(id_, None)
+            if policy is None:
+                self.policies.pop(id_, None)
+                after = None
+            else:
+                self.policies[id_] = policy
+                after = self._runs[id_] = self.of(policy)
+            if before != after:
+                self.__dict__.pop("by_any", None)
 
     @cached_property
     def refused(self) -> frozenset[str]:

@@ -30,7 +30,7 @@ def problems(
     places |= {("exception", found.document.id): found.declared.place for found in waivers}
     for content in contents:
         for claim in content.claims:
-            folded = _fold(claim.id)
+            folded = fold(claim.id)
             other = places.get((claim.kind, folded))
             if other is not None and folded != claim.id and claim.line:
                 message = (
@@ -57,12 +57,15 @@ def _names(policies: Sequence[Found[Policy]]) -> Iterator[Problem]:
     first: dict[str, Found[Policy]] = {}
     for policy in policies:
         name = policy.document.name
-        other = first.setdefault(_fold(name), policy)
+        other = first.setdefault(fold(name), policy)
         if other is not policy and other.document.id != policy.document.id:
             place = other.declared.place
             message = f"the name {name!r} is also that of {place.path}:{place.line}; rename one"
             yield policy.locate(Finding("GW303", ("name",), message))
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """The form in which two names are the same to a person."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", text).casefold()

@@ -96,6 +96,19 @@ def review_findings(
             yield Finding("GW405", ("expires_at",), message)
 
 
+def steady_until(
+    waiver: Waiver, *, as_of: datetime, first_applied: datetime | None
+) -> datetime | None:
+    """Until when ``review_findings`` goes on saying what it says now; none is for ever."""
+    if waiver.expires_at is None:
+        return None
+    if waiver.starts_at is None and first_applied is None:
+        return as_of  # its span is counted from the very moment
+    if as_of < waiver.expires_at:
+        return waiver.expires_at
+    return waiver.expires_at + timedelta(days=(as_of - waiver.expires_at).days + 1)
+
+
 def _span(
     waiver: Waiver, expires: datetime, settings: ExceptionSettings, counted_from: datetime
 ) -> Iterator[Finding]:

@@ -3,73 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from typing import Final
 
-from controller.dashboard.charts.labels import day_labels, placed
-from controller.dashboard.charts.scale import Scale, score_range, steps
-from controller.dashboard.words import short_day, signed
-from controller.fleet.forecast import Forecast, ForecastDay, Turn
+from controller.dashboard.charts.marks import LEAST_EFFECT, Mark, arranged
+from controller.dashboard.charts.plot import Plot, plot
+from controller.dashboard.charts.scale import steps
+from controller.dashboard.words import day, plural, short_day
+from controller.fleet.forecast import Forecast, ForecastDay
 
 HEIGHT: Final = 248
-_TOP, _BOTTOM, _LEFT, _RIGHT = 64, 26, 34, 14
-_ID_CHARS: Final = 28
-_CHAR: Final = 6.7
-"""Pixels of a character at 11 px, all of one width."""
-_LEAST_EFFECT: Final = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A day on which exceptions end or start and the score moves."""
-
-    x: float
-    y: float
-    day: date
-    turns: tuple[Turn, ...]
-    """Ends first."""
-    effect: float
-    changed: int
-    """Machines whose score, risk or compliance is another."""
-    label: bool = False
-    tier: int = 0
-    to_left: bool = False
-
-    @property
-    def short_id(self) -> str:
-        id_ = self.turns[0].exception_id
-        return id_ if len(id_) <= _ID_CHARS else f"{id_[: _ID_CHARS - 1]}…"
-
-    @property
-    def title(self) -> str:
-        """What the mark says when it is pointed at."""
-        more = f" and {len(self.turns) - 1} more" if len(self.turns) > 1 else ""
-        return f"{self.short_id} {self.turns[0].change}{more}: {signed(self.effect, 2)} points"
-
-    @property
-    def below(self) -> str:
-        """The second line of its label."""
-        more = f", {len(self.turns) - 1} more" if len(self.turns) > 1 else ""
-        return f"{self.turns[0].change} {short_day(self.day)}{more} {signed(self.effect, 2)}"
+_TOP: Final = 66
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastChart:
     """Coordinates, ready to be drawn."""
 
-    width: int
-    height: int
-    left: float
-    right: float
-    bottom: float
+    plot: Plot
     line: str
     area: str
-    grid: tuple[tuple[float, str], ...]
-    days: tuple[tuple[float, str, str], ...]
-    """Pixel, text and anchor."""
     marks: tuple[Mark, ...]
     points: tuple[ForecastDay, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TurningDay:
+    """A day on which exceptions end or start."""
+
+    point: ForecastDay
+    effect: float | None
+    """Points by which the average moves; none without a score."""
+
+
+def turning_days(forecast: Forecast) -> tuple[TurningDay, ...]:
+    """The days on which something ends or starts, whether or not the score moves."""
+    found, before = [], forecast.average_score
+    for point in forecast.points:
+        score = point.average_score
+        if point.turns:
+            known = score is not None and before is not None
+            found.append(TurningDay(point, score - before if known else None))  # type: ignore[operator]
+        before = score
+    return tuple(found)
 
 
 def forecast_chart(forecast: Forecast, width: int) -> ForecastChart | None:
@@ -78,48 +54,42 @@ def forecast_chart(forecast: Forecast, width: int) -> ForecastChart | None:
     scored = [(each, score) for each, score in known if score is not None]
     if len(scored) < 2 or not any(each.turns for each, _ in scored):
         return None
-    low, high, lines = score_range([score for _, score in scored])
-    bottom = HEIGHT - _BOTTOM
-    y = Scale(low, high, bottom, _TOP)
-    dates = [each.date for each, _ in scored]
-    x = Scale(dates[0].toordinal(), dates[-1].toordinal(), _LEFT, width - _RIGHT)
-    line = steps([(x(each.date.toordinal()), y(score)) for each, score in scored])
-    return ForecastChart(
+    frame = plot(
+        [score for _, score in scored],
+        [each.date for each, _ in scored],
         width=width,
         height=HEIGHT,
-        left=_LEFT,
-        right=width - _RIGHT,
-        bottom=bottom,
+        top=_TOP,
+    )
+    places = [(frame.x(each.date.toordinal()), frame.y(score)) for each, score in scored]
+    line = steps(places)
+    return ForecastChart(
+        plot=frame,
         line=line,
-        area=f"{line} V{bottom} H{x(dates[0].toordinal()):g} Z",
-        grid=tuple((y(value), f"{value:g}") for value in lines),
-        days=day_labels(dates, x, width),
-        marks=_marks(scored, forecast.average_score, x, y, width),
+        area=frame.area(line, places[0][0], places[-1][0]),
+        marks=_marks(turning_days(forecast), frame),
         points=tuple(each for each, _ in scored),
     )
 
 
-def _marks(
-    scored: Sequence[tuple[ForecastDay, float]],
-    before: float | None,
-    x: Scale,
-    y: Scale,
-    width: int,
-) -> tuple[Mark, ...]:
-    marks: list[Mark] = []
-    for day, score in scored:
-        effect = score - (score if before is None else before)
-        before = score
-        if not day.turns or abs(effect) < _LEAST_EFFECT:
-            continue
-        turns = tuple(sorted(day.turns, key=lambda each: each.change != "ends"))
-        at = x(day.date.toordinal())
-        marks.append(Mark(at, y(score), day.date, turns, effect, day.agents_changed))
-    texts = [
-        (each.x, _CHAR * (max(len(each.short_id), len(each.below)) + 2), each.effect)
-        for each in marks
+def _marks(days: Sequence[TurningDay], frame: Plot) -> tuple[Mark, ...]:
+    marks = [
+        _mark(each.point, each.effect, frame)
+        for each in days
+        if each.effect is not None and abs(each.effect) >= LEAST_EFFECT
     ]
-    return tuple(
-        replace(mark, label=where.shown, tier=where.tier, to_left=where.to_left)
-        for mark, where in zip(marks, placed(texts, width), strict=True)
+    return arranged(marks, frame.width)
+
+
+def _mark(point: ForecastDay, effect: float, frame: Plot) -> Mark:
+    first, *others = sorted(point.turns, key=lambda each: each.change != "ends")
+    more = f", {len(others)} more" if others else ""
+    return Mark(
+        x=frame.x(point.date.toordinal()),
+        y=frame.y(point.average_score or 0),
+        link=f"/exceptions/{first.exception_id}",
+        name=first.exception_id,
+        subject=f"{first.change} {short_day(point.date)}{more}",
+        effect=effect,
+        when=f"{day(point.date)}, {plural(point.agents_changed, 'machine changes', 'machines change')}",
     )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
-from controller.dashboard.charts.scale import Scale, score_range, steps
+from controller.dashboard.charts.plot import Plot, plot, wanted_labels
+from controller.dashboard.charts.scale import Scale, steps
 from controller.dashboard.words import score, short_day, signed
 from controller.fleet.history import HistoryPoint
 
 HEIGHT: Final = 190
-_TOP, _BOTTOM, _LEFT, _RIGHT = 16, 26, 34, 14
+_TOP: Final = 16
 _CAUSES: Final = {
     "report": "a report",
     "commit": "commit",
@@ -54,25 +56,30 @@ class Dot:
 class HistoryChart:
     """Coordinates, ready to be drawn."""
 
-    width: int
-    height: int
-    left: float
-    right: float
-    bottom: float
+    plot: Plot
     line: str
-    grid: tuple[tuple[float, str], ...]
-    days: tuple[tuple[float, str, str], ...]
+    area: str
     dots: tuple[Dot, ...]
 
 
-def steps_of(points: Sequence[HistoryPoint]) -> list[Step]:
-    """The changes, oldest first, each with its cause in words."""
+def steps_of(
+    points: Sequence[HistoryPoint],
+    before: float | None = None,
+    turned: Mapping[datetime, str] = MappingProxyType({}),
+) -> list[Step]:
+    """The changes, oldest first, each with its cause in words.
+
+    Args:
+        points: Oldest first.
+        before: The score until then; none when there was none.
+        turned: What reports turned, by their time.
+    """
     found: list[Step] = []
-    previous: float | None = None
+    previous = before
     for point in points:
         cause = point.cause
         change = None
-        if found and previous is not None and point.score is not None:
+        if previous is not None and point.score is not None:
             change = round(point.score - previous, 2)
         found.append(
             Step(
@@ -82,7 +89,7 @@ def steps_of(points: Sequence[HistoryPoint]) -> list[Step]:
                 risk=point.risk_level,
                 kind=cause.kind,
                 cause=_CAUSES[cause.kind],
-                detail=cause.detail if cause.kind != "report" else "",
+                detail=cause.detail if cause.kind != "report" else turned.get(point.at, ""),
                 link=_link(cause.kind, cause.ref),
             )
         )
@@ -97,34 +104,44 @@ def _link(kind: str, ref: str) -> str | None:
 
 
 def history_chart(
-    changes: Sequence[Step], since: datetime, as_of: datetime, width: int
+    changes: Sequence[Step], before: float | None, since: datetime, as_of: datetime, width: int
 ) -> HistoryChart | None:
-    """The chart; none without a score."""
-    known = [each for each in changes if each.score is not None]
-    if not known:
+    """The chart; none without a score.
+
+    Args:
+        changes: Oldest first.
+        before: The score when the time shown begins; none when there was none.
+        since: When it begins.
+        as_of: When it ends.
+        width: In pixels.
+    """
+    known = [(each, each.score) for each in changes if each.score is not None]
+    values = [score for _, score in known] + ([before] if before is not None else [])
+    if not values:
         return None
-    low, high, lines = score_range([each.score or 0 for each in known], 4)
-    bottom = HEIGHT - _BOTTOM
-    y = Scale(low, high, bottom, _TOP)
-    begins = max(since, known[0].at) if known[0].at > since else since
+    begins = since if before is not None else max(since, known[0][0].at)
     begins = min(begins, as_of - timedelta(hours=1))
-    x = Scale(begins.timestamp(), as_of.timestamp(), _LEFT, width - _RIGHT)
-    places = [(x(max(each.at, begins).timestamp()), y(each.score or 0)) for each in known]
-    line = steps([*places, (x(as_of.timestamp()), places[-1][1])])
+    frame = _plot(values, begins, as_of, width)
+    places = [(frame.x(max(each.at, begins).timestamp()), frame.y(score)) for each, score in known]
+    start = [(frame.left, frame.y(before))] if before is not None else []
+    last = (places or start)[-1][1]
+    line = steps([*start, *places, (frame.right, last)])
     return HistoryChart(
-        width=width,
-        height=HEIGHT,
-        left=_LEFT,
-        right=width - _RIGHT,
-        bottom=bottom,
+        plot=frame,
         line=line,
-        grid=tuple((y(value), f"{value:g}") for value in lines),
-        days=_days(begins, as_of, x, width),
+        area=frame.area(line, (start or places)[0][0], frame.right),
         dots=tuple(
             Dot(place[0], place[1], each.kind, _title(each), each.link)
-            for place, each in zip(places, known, strict=True)
+            for place, (each, _) in zip(places, known, strict=True)
         ),
     )
+
+
+def _plot(scores: Sequence[float], begins: datetime, ends: datetime, width: int) -> Plot:
+    """As other charts have it, but over moments instead of days."""
+    days = plot(scores, [begins.date(), ends.date()], width=width, height=HEIGHT, top=_TOP)
+    x = Scale(begins.timestamp(), ends.timestamp(), days.left, days.right)
+    return replace(days, x=x, days=_days(begins, ends, x, width))
 
 
 def _title(step: Step) -> str:
@@ -136,7 +153,7 @@ def _title(step: Step) -> str:
 def _days(
     begins: datetime, ends: datetime, x: Scale, width: int
 ) -> tuple[tuple[float, str, str], ...]:
-    count = max(2, min(5, width // 130))
+    count = wanted_labels(width)
     if ends - begins < timedelta(days=count):
         return (
             (x(begins.timestamp()), short_day(begins), "start"),

@@ -10,6 +10,8 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from controller.dashboard.charts.calendar import calendar
+from controller.dashboard.charts.plot import WIDTHS
+from controller.dashboard.charts.trend import effect_of
 from controller.dashboard.csv_text import csv_answer
 from controller.dashboard.listing import arranged, cut, matching, order
 from controller.dashboard.pages.forecast import anything_ahead
@@ -66,14 +68,14 @@ def show(visit: Visit) -> Response:
     """GET /exceptions."""
     found, chosen = rows(visit), order(visit.query, KEYS, "expires")
     timed = [(row.waiver, row.state) for row in found]
+    calendars = [calendar(timed, visit.as_of, width) for width in WIDTHS]
     return visit.page(
         "exceptions.html",
         exceptions=cut(arranged(found, chosen, KEYS), visit.query.page()),
         search=visit.query.get("search"),
         states=STATES,
         sort=chosen,
-        calendar=calendar(timed, visit.as_of, 1000),
-        small_calendar=calendar(timed, visit.as_of, 360),
+        calendars=[drawing for drawing in calendars if drawing is not None],
         ahead=anything_ahead(visit),
     )
 
@@ -115,6 +117,8 @@ def one(visit: Visit) -> Response:
     """GET /exceptions/{id}."""
     waiver = existing(visit.in_force.waivers, "exception", visit.path["id"])
     document, checks = waiver.document, visit.in_force.checks
+    moved = visit.reading.movements_of([waiver.id]).get(waiver.id)
+    began = moved if moved is not None and moved.cause.kind == "exception_start" else None
     machines = [(uuid, visit.reading.machine(uuid)) for uuid in document.agents[:_MOST_MACHINES]]
     return visit.page(
         "exception.html",
@@ -131,7 +135,7 @@ def one(visit: Visit) -> Response:
             (id_, checks.get(id_), visit.totals.checks.get(id_, CheckTotals()))
             for id_ in document.checks
         ],
-        movement=visit.reading.movements_of([waiver.id]).get(waiver.id),
+        effect=effect_of(began) if began is not None else None,
         writable=visit.in_force.settings.api_writes == "allow",
     )
 

@@ -9,8 +9,10 @@ from typing import Final, Literal
 from starlette.responses import Response
 
 from controller.dashboard.charts.history import history_chart, steps_of
+from controller.dashboard.charts.plot import WIDTHS
 from controller.dashboard.csv_text import csv_answer
 from controller.dashboard.listing import matching
+from controller.dashboard.pages.turned import turned
 from controller.dashboard.session import require_role
 from controller.dashboard.visit import Visit, see
 from controller.dashboard.words import evidence, machine_time
@@ -23,11 +25,12 @@ from controller.model.documents import Waiver
 from controller.model.machine import Machine
 from controller.model.managed import Managed
 from controller.model.terms import OUTCOMES, SEVERITIES, WaiverState
+from controller.scoring.score import percent
 from controller.scoring.waivers import covers
 
 DAYS: Final = 30
 _RANK: Final = {severity: place for place, severity in enumerate(SEVERITIES)}
-_STEPS_SHOWN: Final = 12
+_STEPS_SHOWN: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,15 @@ def show(visit: Visit) -> Response:
     shown = [each for each in results if not status or each.status == status]
     shown = matching(shown, search, lambda each: (each.check_id, each.title, each.category))
     counts = {name: sum(each.status == name for each in results) for name in OUTCOMES}
-    history = steps_of(
-        machine_history(visit.reading, machine.uuid, visit.as_of, DAYS, policy).points
-    )
     since = visit.as_of - timedelta(days=DAYS)
+    before = None if policy else percent(visit.reading.overall_before(machine.number, since))
+    titles = {id_: each.document.title for id_, each in visit.in_force.checks.items()}
+    history = steps_of(
+        machine_history(visit.reading, machine.uuid, visit.as_of, DAYS, policy).points,
+        before,
+        turned(visit.reading.outcome_history(machine.uuid, since - timedelta(days=1)), titles),
+    )
+    charts = [history_chart(history, before, since, visit.as_of, width) for width in WIDTHS]
     return visit.page(
         "machine.html",
         machine=machine,
@@ -79,9 +87,9 @@ def show(visit: Visit) -> Response:
         search=search,
         history=list(reversed(history))[:_STEPS_SHOWN],
         changes=len(history),
-        chart=history_chart(history, since, visit.as_of, 560),
-        small_chart=history_chart(history, since, visit.as_of, 360),
+        charts=[chart for chart in charts if chart is not None],
         exceptions=touching(visit, machine, score),
+        origin=str(visit.request.base_url).rstrip("/"),
     )
 
 

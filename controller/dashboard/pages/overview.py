@@ -9,7 +9,7 @@ from typing import Final
 from starlette.responses import Response
 
 from controller.dashboard.charts.bars import stacked
-from controller.dashboard.charts.trend import points_of, trend_chart
+from controller.dashboard.charts.trend import drawn, points_of
 from controller.dashboard.visit import Visit
 from controller.fleet.statistics import daily_totals, share, statistics, top_failing
 from controller.model.machine import Machine
@@ -18,6 +18,7 @@ from controller.scoring.score import percent
 
 DAYS: Final = 30
 _SOON: Final = timedelta(days=7)
+_LATELY: Final = timedelta(days=7)
 _ATTENTION: Final = 7
 _FAILING: Final = 9
 
@@ -30,6 +31,8 @@ class Attention:
     score: float | None
     risk: RiskLevel
     stale: bool
+    change: float | None
+    """Points over the last seven days; none when there was no score then."""
     why: str
 
 
@@ -55,10 +58,10 @@ def show(visit: Visit) -> Response:
         bare=bare,
         bare_compliant=share(overall.bare_compliant, overall.bare_assessed),
         soon=soon,
-        chart=trend_chart(points, moves, 760),
-        small_chart=trend_chart(points, moves, 400),
+        charts=drawn(points, moves),
         risk=stacked(asdict(numbers.risk_distribution)),
         categories=categories,
+        origin=str(visit.request.base_url).rstrip("/"),
         failing=top_failing(visit.reading, visit.as_of, _FAILING).items,
         attention=_attention(visit),
     )
@@ -81,8 +84,11 @@ def _attention(visit: Visit) -> list[Attention]:
             for severity, count in scored.failed_by_severity.items()
             if count and severity in {"critical", "high", "medium"}
         ][:2]
-        why = f"{' and '.join(failed)} failed" if failed else f"{scored.failed} failed"
-        found.append(
-            Attention(machine, percent(standing.hundredths), standing.risk, row.stale, why)
+        why = ", ".join(failed) if failed else f"{scored.failed} low"
+        now, then = (
+            standing.hundredths,
+            visit.reading.overall_before(machine.number, visit.as_of - _LATELY),
         )
+        change = None if now is None or then is None else (now - then) / 100
+        found.append(Attention(machine, percent(now), standing.risk, row.stale, change, why))
     return found

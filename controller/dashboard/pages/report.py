@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
+from typing import Final
 
 from starlette.responses import Response
 
 from controller.dashboard.charts.bars import stacked
-from controller.dashboard.charts.trend import points_of, trend_chart
+from controller.dashboard.charts.trend import drawn, points_of
 from controller.dashboard.pages import exceptions, policies
 from controller.dashboard.pages.machine import by_weight, find, touching
 from controller.dashboard.visit import Visit
@@ -17,12 +19,15 @@ from controller.fleet.scores import machine_score
 from controller.fleet.statistics import daily_totals, statistics, top_failing
 from controller.scoring.score import percent
 
+DAYS: Final = 30
+
 
 def fleet(visit: Visit) -> Response:
     """GET /report."""
     overall = visit.totals.overall
     numbers = statistics(visit.reading, visit.as_of)
-    points = points_of(daily_totals(visit.reading, visit.as_of, 30))
+    points = points_of(daily_totals(visit.reading, visit.as_of, DAYS))
+    moves = visit.reading.movements(visit.as_of - timedelta(days=DAYS), "commit")
     return visit.page(
         "report_fleet.html",
         numbers=numbers,
@@ -30,7 +35,7 @@ def fleet(visit: Visit) -> Response:
         if overall.bare_assessed
         else None,
         risk=stacked(asdict(numbers.risk_distribution)),
-        chart=trend_chart(points, (), 760),
+        charts=drawn(points, moves),
         policies=policies.rows(visit),
         failing=top_failing(visit.reading, visit.as_of, 20).items,
         lowest=[

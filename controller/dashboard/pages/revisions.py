@@ -24,6 +24,7 @@ from controller.store.interface import Movement, Totals
 
 _PER_PAGE: Final = 30
 _MOST_EXPORTED: Final = 1_000
+_MOST_CHANGES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,9 @@ def one(visit: Visit) -> Response:
         raise NotFoundError(f"No revision {visit.path['sha'][:64]!r} was tried here.")
     move: Movement | None = visit.reading.movements_of([record.revision]).get(record.revision)
     changes = [
-        each for each in visit.reading.audit_of(record.revision) if each.actor.startswith("git:")
+        each
+        for each in visit.reading.audit_of(record.revision, _MOST_CHANGES)
+        if each.actor.startswith("git:")
     ]
     held = next(
         (each.held_plan for each in visit.reading.sources() if each.held_plan is not None), None
@@ -127,6 +130,7 @@ def one(visit: Visit) -> Response:
         "revision.html",
         record=record,
         changes=changes,
+        counted=f"the first {len(changes)}" if len(changes) == _MOST_CHANGES else "",
         links=_links(visit),
         before=_side(move.before) if move else None,
         after=_side(move.after) if move and move.after else None,

@@ -47,6 +47,13 @@ for (const box of document.querySelectorAll(".copyable")) {
   box.append(button);
 }
 
+// On a phone the links stand in a bar that scrolls: the current one is brought into sight.
+const here = document.querySelector(".side nav a[aria-current]");
+const links = document.querySelector(".side");
+if (here && links.scrollWidth > links.clientWidth) {
+  links.scrollLeft = here.offsetLeft - (links.clientWidth - here.offsetWidth) / 2;
+}
+
 // "/" goes to the search field.
 document.addEventListener("keydown", (event) => {
   const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);

@@ -152,9 +152,9 @@ class SqliteDriver:
             return [str(error)]
         return [] if found == ["ok"] else found
 
-    def glance(self, sql: str) -> Record | None:
+    def glance(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:
         with self._glancing, _translated():
-            row: Record | None = self._glancer.execute(sql).fetchone()
+            row: Record | None = self._glancer.execute(sql, parameters).fetchone()
         return row
 
     def close(self) -> None:

@@ -1,29 +1,56 @@
-"""10,000 machines that report at once after an outage."""
+"""10,000 machines that report at once after an outage: to a running controller, and to one just started."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 from controller.store.store import open_store
 from tests.benchmarks.client import Tally, connect, request, retry_after, run
 from tests.benchmarks.fleet import NOW, machine_uuid, stored, token
-from tests.benchmarks.load import PATH
-from tests.benchmarks.measure import Outcome, below, figure
+from tests.benchmarks.load import PATH, Fleet, steady
+from tests.benchmarks.measure import Outcome, above, below, figure
 from tests.benchmarks.reports import Speaker
-from tests.benchmarks.server import controller, scratch
+from tests.benchmarks.server import Served, controller, scratch
 
 MACHINES = 10_000
 LINKS = 1_000
 """Connections at once; the others wait in the kernel's queue, as behind a proxy."""
 PATIENCE = 600.0
+INTERVAL = 60.0
+"""Seconds between two questions for work, as agents are told."""
+CHANGED = 2
+STEADY_RATE, STEADY_SECONDS = 100, 5
+LEAST_GOODPUT = 0.8
 
 
-async def herd(port: int, posts: list[bytes]) -> tuple[Tally, list[float]]:
-    """Everybody sends at once, and again when told to, until all are taken."""
+@dataclass(frozen=True, slots=True)
+class Herd:
+    """What became of everybody."""
+
+    tally: Tally
+    done: list[float]
+    """When each was taken, in seconds since the outage ended."""
+    peak: float
+    """Seconds a report costs when 64 machines send at a time, the next when one is answered."""
+    memory: int
+    """Bytes beyond those at the start."""
+    after: float
+    """The p99 of a quiet load right afterwards, in seconds."""
+
+    @property
+    def goodput(self) -> float:
+        """Reports taken a second while the herd lasted, as a share of the peak."""
+        return len(self.done) / max(self.done) * self.peak
+
+
+async def herd(port: int, posts: list[bytes], links: int = LINKS) -> tuple[Tally, list[float]]:
+    """Everybody connects and sends at once, and again when told to, until all are taken."""
     tally, done = Tally(), list[float]()
-    gate = asyncio.Semaphore(LINKS)
+    gate = asyncio.Semaphore(links)
     started = time.perf_counter()
 
     async def machine(data: bytes) -> None:
@@ -52,37 +79,101 @@ async def herd(port: int, posts: list[bytes]) -> tuple[Tally, list[float]]:
     return tally, done
 
 
+class Machines:
+    """The fleet, with what each of them says."""
+
+    def __init__(self, digests: list[str]) -> None:
+        self._speakers = [Speaker(n, digests) for n in range(MACHINES)]
+        self._tokens = [token(n) for n in range(MACHINES)]
+
+    def posts(self, changed: int = CHANGED) -> list[bytes]:
+        """A report of everybody."""
+        for each in self._speakers:
+            each.change(changed)
+        return [
+            request("POST", PATH, each.body(), secret)
+            for each, secret in zip(self._speakers, self._tokens, strict=True)
+        ]
+
+
+def quiet(served: Served) -> float:
+    """The p99 of a load that the controller hardly notices."""
+    some = Fleet([token(n) for n in range(500)], served.digests(200))
+    run(lambda: steady(served.port, some, STEADY_RATE, STEADY_SECONDS, links=8))
+    tally = run(lambda: steady(served.port, some, STEADY_RATE, STEADY_SECONDS, links=8))
+    return tally.percentile(0.99)
+
+
+def measure(served: Served, machines: Machines, peak: float) -> Herd:
+    """Let everybody come at once, and look whether all is then as it was."""
+    memory = served.memory()
+    posts = machines.posts()
+    tally, done = run(lambda: herd(served.port, posts))
+    memory = served.memory() - memory
+    return Herd(tally, done, peak, memory, quiet(served))
+
+
+def at_peak(served: Served, machines: Machines) -> float:
+    """Seconds for each of everybody's reports when there is no crowd."""
+    posts = machines.posts()
+    tally, done = run(lambda: herd(served.port, posts, links=64))
+    if tally.statuses != {200: MACHINES}:
+        raise RuntimeError(f"{tally.statuses}, {tally.errors} errors")
+    return max(done) / MACHINES
+
+
 def rows() -> list[Outcome]:
     with scratch() as folder:
         stored(folder / "data", MACHINES).close()
         with controller(folder) as served:
-            digests = served.digests(200)
-            posts = [
-                request("POST", PATH, Speaker(n, digests).body(), token(n)) for n in range(MACHINES)
-            ]
-            before = served.memory()
-            tally, done = run(lambda: herd(served.port, posts))
-            after = served.memory()
-        store = open_store(folder / "data")
-        with store.read() as reading:
-            kept = sum(
-                1
-                for n in range(MACHINES)
-                if (machine := reading.machine(machine_uuid(n))) is not None
-                and machine.reported_at is not None
-                and machine.reported_at > NOW
-            )
-        store.close()
-    lost = len(done) - kept
+            machines = Machines(served.digests(200))
+            at_peak(served, machines)  # what they say for the first time is read whole
+            running = measure(served, machines, at_peak(served, machines))
+        # What the peak of a fresh process is, only a fresh process can tell.
+        with controller(folder) as served:
+            peak = at_peak(served, machines)
+        with controller(folder) as served:
+            restarted = measure(served, machines, peak)
+        kept = on_disk(folder)
+    return [
+        *outcomes("herd", running, kept),
+        *outcomes("herd after a restart", restarted, kept),
+    ]
+
+
+def on_disk(folder: Path) -> int:
+    """How many machines' reports are in the store."""
+    store = open_store(folder / "data")
+    with store.read() as reading:
+        kept = sum(
+            1
+            for n in range(MACHINES)
+            if (machine := reading.machine(machine_uuid(n))) is not None
+            and machine.reported_at is not None
+            and machine.reported_at > NOW
+        )
+    store.close()
+    return kept
+
+
+def outcomes(name: str, found: Herd, kept: int) -> list[Outcome]:
+    tally, done = found.tally, found.done
     untold = sum(1 for each in tally.retry_after if each < 1)
     refused = sum(tally.statuses.get(status, 0) for status in (429, 503))
     words = ", ".join(f"{count} of {status}" for status, count in sorted(tally.statuses.items()))
     return [
-        below(f"herd of {MACHINES:,}: accepted and not on disk", lost, 1, "reports"),
-        below("herd: machines never taken", MACHINES - len(done), 1, "machines"),
-        below(f"herd: refusals (of {refused:,}) without a time to return", untold, 1, "answers"),
-        below("herd: p99 of what is accepted", tally.percentile(0.99), 30),
-        below("herd: memory beyond the start", (after - before) / 2**20, 512, "MiB"),
-        figure("herd: answers", words),
-        figure("herd: until everybody was taken", f"{tally.seconds:.1f} s"),
+        below(f"{name} of {MACHINES:,}: accepted and not on disk", len(done) - kept, 1, "reports"),
+        below(f"{name}: machines never taken", MACHINES - len(done), 1, "machines"),
+        below(f"{name}: refusals (of {refused:,}) without a time to return", untold, 1, "answers"),
+        below(f"{name}: p99 of what is accepted", tally.percentile(0.99), 30),
+        below(f"{name}: memory beyond the start", found.memory / 2**20, 512, "MiB"),
+        above(
+            f"{name}: goodput, of a peak of {1 / found.peak:,.0f} reports/s",
+            found.goodput * 100,
+            LEAST_GOODPUT * 100,
+            "%",
+        ),
+        below(f"{name}: until everybody was taken, two intervals", tally.seconds, 2 * INTERVAL),
+        below(f"{name}: p99 of {STEADY_RATE} reports/s right afterwards", found.after, 0.5),
+        figure(f"{name}: answers", words),
     ]

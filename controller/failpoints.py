@@ -6,7 +6,7 @@ import os
 import signal
 from typing import Final, Literal, get_args
 
-Point = Literal[
+PassPoint = Literal[
     "after_resolve",
     "after_fetch",
     "after_snapshot",
@@ -19,7 +19,12 @@ Point = Literal[
     "after_apply",
     "before_finish",
 ]
-POINTS: Final[tuple[Point, ...]] = get_args(Point)
+OutboxPoint = Literal["before_send", "after_send", "inside_note"]
+Point = PassPoint | OutboxPoint
+PASS_POINTS: Final[tuple[PassPoint, ...]] = get_args(PassPoint)
+"""In a pass over a source."""
+OUTBOX_POINTS: Final[tuple[OutboxPoint, ...]] = get_args(OutboxPoint)
+"""In bringing a message to a target."""
 VARIABLE: Final = "GITWARD_FAIL_AT"
 
 

@@ -1,18 +1,15 @@
-"""How long the impact of a global exception takes: ``python -m tests.benchmarks.impact [MACHINES]``.
+"""What a pull request would do to the fleet: the whole of ``POST /gitops/plan`` but HTTP.
 
-The whole of ``POST /gitops/plan`` but HTTP: parse, plan, score 100,000 machines x 200 checks under both
-configurations as they are read from the store, answer. The reference is a loop over results held in
-memory, for fewer machines, since it is linear in them; each machine is scored before and after too.
-Times are the processor's, medians of three rounds taken in turn, so that what else the machine does
-counts for neither.
+Parse, plan, score 100,000 machines x 200 checks under both configurations as they are read from the store,
+answer. The reference is a loop over results held in memory, for fewer machines, since it is linear in
+them; each machine is scored before and after too. Times are the processor's, medians of rounds taken in
+turn, so that what else the machine does counts for neither.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import statistics
-import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -26,8 +23,10 @@ from controller.reconcile.preview import PlanRequest, Previewer
 from controller.store.columns import bitmap, instant, pack_times
 from controller.store.interface import Cause
 from tests.api.server import Controller, controller
+from tests.benchmarks.measure import Outcome, faster, figure, interleave, show
 from tests.reconcile.fleets import SEVERITIES, yaml
 
+MACHINES = 100_000
 CHECKS = 200
 FEW = 1_000
 WEIGHTS = {"critical": 10, "high": 5, "medium": 3, "low": 1}
@@ -119,11 +118,34 @@ def naive(results: Sequence[Sequence[tuple[str, str, str]]], exempted: str) -> f
     return (time.process_time() - started) / len(results)
 
 
-def main() -> int:
-    machines = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+def waiver(check: str, end: str) -> str:
+    return yaml(
+        {
+            "check_id": check,
+            "scope": "global",
+            "reason": "For the benchmark alone.",
+            "expires_at": end,
+        }
+    )
+
+
+def many_changes(end: str) -> dict[str, str | None]:
+    """Ways to weaken, each of which is weighed alone, and twenty exceptions."""
+    before = files()
+    weaker = (
+        before["policies/web.yaml"].replace("90", "60") + 'severity_overrides: {"check-0": "low"}\n'
+    )
+    milder = before["checks/all.yaml"].replace('"severity": "critical"', '"severity": "low"', 3)
+    exceptions = {
+        f"exceptions/new-{number}.yaml": waiver(f"check-{number}", end) for number in range(20)
+    }
+    return {"policies/web.yaml": weaker, "checks/all.yaml": milder, **exceptions}
+
+
+def rows() -> list[Outcome]:
     with TemporaryDirectory() as folder, controller(Path(folder)) as made:
         made.apply(files())
-        postures = fill(made, machines)
+        postures = fill(made, MACHINES)
         with made.store.read() as reading:
             places = reading.in_force().rulebook.positions
         results = [
@@ -134,25 +156,30 @@ def main() -> int:
             for posture in postures[:FEW]
         ]
         end = (made.clock.now + timedelta(days=30)).date().isoformat()
-        waiver = {
-            "check_id": "check-4", "scope": "global", "reason": "For the benchmark alone.",
-            "expires_at": end,
-        }  # fmt: skip
         previewer = made.services.preview
         assert isinstance(previewer, Previewer)
-        ours, theirs, body = [], [], dict[str, Any]()
-        for _ in range(3):
+
+        def ask(changes: dict[str, str | None]) -> float:
             started = time.process_time()
-            request = PlanRequest(files={"exceptions/new.yaml": yaml(waiver)})
-            body = previewer.preview(request, made.clock.now)
-            ours.append(time.process_time() - started)
-            theirs.append(naive(results, "check-4") * machines)
-    taken, reference = statistics.median(ours), statistics.median(theirs)
-    print(f"{machines} machines x {CHECKS} checks, 3 policies, one global exception")
-    print(f"agents that change: {body['impact']['agents_changed']}")
-    print(f"ours {taken:.2f} s, the plain loop {reference:.2f} s: {reference / taken:.1f}x (CPU)")
-    return 0
+            body = previewer.preview(PlanRequest(files=changes), made.clock.now)
+            taken = time.process_time() - started
+            if not body["impact"]["agents_changed"]:
+                raise RuntimeError("nothing changes: there is nothing to measure")
+            return taken
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+        one: dict[str, str | None] = {"exceptions/new.yaml": waiver("check-4", end)}
+        many = many_changes(end)
+        theirs, ours, more = interleave(
+            3, lambda: naive(results, "check-4") * MACHINES, lambda: ask(one), lambda: ask(many)
+        )
+    name = "100,000 machines x 200 checks"
+    return [
+        faster(
+            f"impact of a global exception, {name}",
+            "loop over results in memory (processor time)",
+            theirs,
+            ours,
+            3,
+        ),
+        figure(f"impact of 20 exceptions and 5 weakenings, {name}", show(more, "s")),
+    ]

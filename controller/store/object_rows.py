@@ -1,0 +1,102 @@
+"""Rows of objects, and what follows from a change of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from controller.model.configuration import kind_of
+from controller.model.documents import AnyDocument, Check
+from controller.model.managed import GitOrigin
+from controller.model.terms import Kind
+from controller.scoring.carry import Carry, same_facts
+from controller.scoring.rulebook import Moment
+from controller.store.audit import AuditWriting
+from controller.store.columns import instant, to_json
+from controller.store.definitions import Definitions
+from controller.store.driver import Value
+from controller.store.expiry import ExpiryWriting
+from controller.store.interface import Cause
+from controller.store.sources import SourcesWriting
+
+SAVE_OBJECT: Final = (
+    "INSERT INTO object (kind, id, manager, document, path, line, commit_sha, url, position,"
+    " created_at, updated_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
+    " ON CONFLICT (kind, id) DO UPDATE SET manager = excluded.manager,"
+    " document = excluded.document, path = excluded.path, line = excluded.line,"
+    " commit_sha = excluded.commit_sha, url = excluded.url, position = excluded.position,"
+    " updated_at = excluded.updated_at, version = object.version + 1, deleted_at = NULL"
+)
+
+
+class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
+    """Writes of single objects."""
+
+    def store_object(
+        self, document: AnyDocument, manager: str, origin: GitOrigin | None, as_of: datetime
+    ) -> list[Carry]:
+        """Write an object; definitions that may be judged again from evidence."""
+        definitions = Definitions(self.db)
+        position, carry = self.position_of(document, definitions)
+        definitions.write()
+        self.db.run(SAVE_OBJECT, self.row_for(document, manager, origin, position, as_of))
+        return carry
+
+    def row_for(
+        self,
+        document: AnyDocument,
+        manager: str,
+        origin: GitOrigin | None,
+        position: int | None,
+        as_of: datetime,
+    ) -> Sequence[Value]:
+        """An object as a row that is about to be written."""
+        kind, now = kind_of(document), instant(as_of)
+        place = (origin.path, origin.line, origin.commit, origin.url) if origin else (None,) * 4
+        self._stored.add((kind, document.id))
+        return (kind, document.id, manager, body_of(document), *place, position, now, now)
+
+    def position_of(
+        self, document: AnyDocument, definitions: Definitions
+    ) -> tuple[int | None, list[Carry]]:
+        """A definition's bit position, and what may be judged again at another; checks have one."""
+        if not isinstance(document, Check):
+            return None, []
+        position = definitions.position(document)
+        stored = self.in_force().checks.get(document.id)
+        if stored is None:
+            return position, []
+        old = self.in_force().rulebook.positions[document.id]
+        carried = same_facts(stored.document, document) and old != position
+        return position, [Carry(document.id, old, position)] if carried else []
+
+    def bury(self, kind: Kind, id_: str, as_of: datetime) -> None:
+        self.db.run(
+            "UPDATE object SET deleted_at = ?, updated_at = ?, version = version + 1"
+            " WHERE kind = ? AND id = ?",
+            (instant(as_of), instant(as_of), kind, id_),
+        )
+        self._stored.add((kind, id_))
+
+    def configuration_changed(
+        self,
+        before: Moment,
+        cause: Cause,
+        as_of: datetime,
+        numbers: Sequence[int] | None,
+        carry: Sequence[Carry],
+    ) -> None:
+        """Score by what is in force now; ``before`` is what was, at the same instant."""
+        self.bump("generation")
+        in_force = self.in_force()
+        old, new = before.rulebook, in_force.rulebook
+        same = old.waivers is new.waivers and old.ended == new.ended
+        active = before.active if same else new.active_waivers(as_of)
+        after = self.cache.moment(in_force.generation, in_force.rulebook, active)
+        self.rejudge(before, after, cause, as_of, numbers=numbers, carry=carry)
+
+
+def body_of(document: AnyDocument) -> str:
+    """A document as it is stored."""
+    return to_json(document.model_dump(mode="json"))

@@ -1,0 +1,264 @@
+"""Plans from git, put in force in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from controller.errors import ConflictError
+from controller.model.configuration import Place
+from controller.model.documents import Policy, RepositorySettings
+from controller.model.managed import GitOrigin
+from controller.model.plan import Operation, Plan
+from controller.model.source import Commit, RevisionRecord
+from controller.model.terms import Kind
+from controller.scoring.carry import Carry
+from controller.store.audit import Entry
+from controller.store.definitions import Definitions
+from controller.store.differences import kept
+from controller.store.driver import Value
+from controller.store.interface import Cause
+from controller.store.object_rows import SAVE_OBJECT, ObjectRows
+
+_MANY: Final = 200
+"""From so many objects on, all rows are read rather than one after the other."""
+
+
+class PlanWriting(ObjectRows):
+    """Writes of what git declares."""
+
+    def apply_plan(
+        self,
+        source: str,
+        plan: Plan,
+        settings: RepositorySettings,
+        record: RevisionRecord,
+        provenance: Mapping[str, Commit],
+        as_of: datetime,
+        links: Mapping[tuple[Kind, str], str] | None = None,
+        places: Mapping[tuple[Kind, str], Place] | None = None,
+    ) -> int:
+        self.pass_instant(as_of)
+        before = self.judged_moment()
+        in_force = self.in_force()
+        own = self.settings_of(source)
+        manager = f"git:{source}"
+        carry: list[Carry] = []
+        self._check_still_true(plan, manager)
+        definitions = Definitions(self.db, all_at_once=len(plan.operations) > _MANY)
+        rows: list[Sequence[Value]] = []
+        for operation in plan.operations:
+            commit = provenance.get(operation.place.path)
+            origin = GitOrigin(
+                source,
+                operation.place.path,
+                operation.place.line,
+                commit.sha if commit else record.sha,
+                (links or {}).get((operation.kind, operation.id)),
+            )
+            if operation.document is None:
+                self.bury(operation.kind, operation.id, as_of)
+            else:
+                if operation.op == "adopt":
+                    self._keep_adopted(operation, record.revision, as_of)
+                position, carried = self.position_of(operation.document, definitions)
+                carry += carried
+                rows.append(self.row_for(operation.document, manager, origin, position, as_of))
+        definitions.write()
+        self.db.many(SAVE_OBJECT, rows)
+        self._make_room_for_names(plan, as_of)
+        self._update_places(manager, places or {}, links or {}, provenance)
+        self._save_settings(source, settings)
+        self._read_back(plan, manager)
+        cause = Cause("commit", record.revision, record.subject[:200])
+        judged = self.judged()
+        self.save_judged(replace(judged, revision=record.revision))
+        settings_changed = settings != own
+        if plan or settings_changed:
+            touched = [op.document for op in plan.operations if op.document is not None]
+            buried = [
+                in_force.of_kind(op.kind)[op.id].document
+                for op in plan.operations
+                if op.op != "add" and op.id in in_force.of_kind(op.kind)
+            ]
+            numbers = None if settings_changed else self.concerned([*touched, *buried])
+            self.configuration_changed(before, cause, as_of, numbers, carry)
+        else:
+            # Places and the revision in force have moved; nothing is judged again.
+            self.bump("generation")
+            if judged.cursor is None:
+                self.save_judged(replace(self.judged(), visible_revision=record.revision))
+        epoch = self.judged().epoch
+        self.record_revision(replace(record, epoch=epoch))
+        additions = {"add", "delete"}  # the file itself says what they are
+        fields = kept([() if op.op in additions else op.fields for op in plan.operations])
+        self.add_audits(
+            (
+                Entry(
+                    manager,
+                    operation.op,
+                    f"{operation.kind}/{operation.id}",
+                    record.revision,
+                    {
+                        "path": operation.place.path,
+                        "line": operation.place.line,
+                        **_provenance(provenance.get(operation.place.path), record),
+                        **differences,
+                        **(
+                            {"from_path": operation.previous_path}
+                            if operation.previous_path
+                            else {}
+                        ),
+                    },
+                )
+                for operation, differences in zip(plan.operations, fields, strict=True)
+            ),
+            as_of,
+        )
+        if settings_changed:
+            detail = {"before": own.model_dump(mode="json"), **next(kept([plan.settings]))}
+            self.add_audit(
+                manager,
+                "settings",
+                f"source/{source}",
+                as_of,
+                revision=record.revision,
+                detail=detail,
+            )
+        return epoch
+
+    def _check_still_true(self, plan: Plan, manager: str) -> None:
+        managers = self._managers(plan)
+        for operation in plan.operations:
+            stored = managers.get((operation.kind, operation.id))
+            fits = {
+                "add": stored is None,
+                "adopt": stored is not None and self._may_be_taken_over(stored),
+                "change": stored == manager,
+                "move": stored == manager,
+                "delete": stored == manager,
+            }[operation.op]
+            if not fits:
+                raise ConflictError(
+                    f"{operation.kind} {operation.id!r} changed while the plan was made; it is "
+                    "planned again"
+                )
+
+    def _managers(self, plan: Plan) -> dict[tuple[Kind, str], str]:
+        """Who manages the objects of a plan now; what is not there, or was deleted, is left out."""
+        query = "SELECT kind, id, manager FROM object WHERE deleted_at IS NULL"
+        if len(plan.operations) > _MANY:
+            rows = self.db.all(query)
+        else:
+            keys = [(operation.kind, operation.id) for operation in plan.operations]
+            rows = [
+                row for k in keys if (row := self.db.one(f"{query} AND kind = ? AND id = ?", k))
+            ]
+        return {(kind, id_): manager for kind, id_, manager in rows}
+
+    def _may_be_taken_over(self, manager: str) -> bool:
+        """What git does not manage, or did by a source that the operator has removed."""
+        kind, _, name = manager.partition(":")
+        if kind != "git":
+            return True
+        source = self.source(name)
+        return source is not None and source.removed
+
+    def _keep_adopted(self, operation: Operation, revision: str, as_of: datetime) -> None:
+        row = self.db.one(
+            "SELECT manager, document FROM object WHERE kind = ? AND id = ?",
+            (operation.kind, operation.id),
+        )
+        if row:
+            self.add_audit(
+                row[0],
+                "superseded",
+                f"{operation.kind}/{operation.id}",
+                as_of,
+                revision=revision,
+                detail={"document": row[1]},
+            )
+
+    def _make_room_for_names(self, plan: Plan, as_of: datetime) -> None:
+        """Rename an API-made policy whose name git declares now: nobody can squat on a name."""
+        wanted = {
+            op.document.name: op.id
+            for op in plan.operations
+            if isinstance(op.document, Policy)
+            and (op.op in {"add", "adopt"} or any(change.field == "name" for change in op.fields))
+        }
+        if not wanted:
+            return  # nobody could take the name of what git declares already
+        for id_, managed in self.in_force().policies.items():
+            document = managed.document
+            if wanted.get(document.name, id_) != id_ and managed.managed_by == "api":
+                renamed = document.model_copy(update={"name": f"{document.name[:193]} (API)"})
+                self.store_object(renamed, managed.manager, None, as_of)
+                detail = {"before": document.name, "after": renamed.name}
+                self.add_audit("gitward", "rename", f"policy/{id_}", as_of, detail=detail)
+
+    def _update_places(
+        self,
+        manager: str,
+        places: Mapping[tuple[Kind, str], Place],
+        links: Mapping[tuple[Kind, str], str],
+        provenance: Mapping[str, Commit],
+    ) -> None:
+        """Follow documents that moved within or between files without changing."""
+        query = (
+            "SELECT kind, id, path, line, url, commit_sha FROM object"
+            " WHERE manager = ? AND deleted_at IS NULL"
+        )
+        if len(places) > _MANY:
+            rows = self.db.all(query, (manager,))
+        else:
+            several = (
+                self.db.one(f"{query} AND kind = ? AND id = ?", (manager, *k)) for k in places
+            )
+            rows = [row for row in several if row is not None]
+        for kind, id_, path, line, url, sha in rows:
+            place = places.get((kind, id_))
+            if place is None:
+                continue
+            link = links.get((kind, id_), url)
+            commit = provenance.get(place.path)
+            by = commit.sha if commit else sha
+            if (place.path, place.line, link, by) != (path, line, url, sha):
+                self.db.run(
+                    "UPDATE object SET path = ?, line = ?, url = ?,"
+                    " commit_sha = ?, version = version + 1 WHERE kind = ? AND id = ?",
+                    (place.path, place.line, link, by, kind, id_),
+                )
+                self._stored.add((kind, id_))
+
+    def _save_settings(self, source: str, settings: RepositorySettings) -> None:
+        self.db.run(
+            "INSERT INTO source (name, status, settings) VALUES (?, '{}', ?)"
+            " ON CONFLICT (name) DO UPDATE SET settings = excluded.settings",
+            (source, settings.model_dump_json()),
+        )
+
+    def _read_back(self, plan: Plan, manager: str) -> None:
+        """Refuse a transaction in which an operation was lost."""
+        managers = self._managers(plan)
+        for operation in plan.operations:
+            wanted = None if operation.document is None else manager
+            if managers.get((operation.kind, operation.id)) != wanted:
+                raise ConflictError(
+                    f"{operation.op} of {operation.kind} {operation.id!r} did not arrive in the store"
+                )
+
+
+def _provenance(commit: Commit | None, record: RevisionRecord) -> dict[str, object]:
+    """Who last changed a file, for the trail; of a revision whose history is too long, its own author."""
+    if commit is None:
+        return {"commit": record.sha, "author": record.author, "subject": record.subject[:200]}
+    return {
+        "commit": commit.sha,
+        "author": commit.author,
+        "email": commit.email,
+        "subject": commit.subject[:200],
+        "committed_at": commit.committed_at.isoformat(),
+    }

@@ -1,0 +1,208 @@
+"""A report that is taken in the server's protocol gets what the application would have said."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from controller.api.services import Limits
+from tests.api.documents import base
+from tests.api.server import MANY, Agent, Api, controller, serve
+
+PATH = "/api/v1/compliance/results"
+OUTCOMES = {"crit-1": "passed", "high-1": "failed"}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    limits = Limits(MANY.user_requests_per_minute, MANY.anonymous_requests_per_minute, 600, 0.5)
+    with controller(tmp_path / "data", limits=limits) as made, serve(made.app) as address:
+        made.apply(base())
+        client = Api(made, address)
+        yield client
+        client.http.close()
+
+
+@pytest.fixture
+def agent(api: Api) -> Agent:
+    return api.enroll()
+
+
+def body(agent: Agent, outcomes: dict[str, str] | None = None, **fields: Any) -> bytes:
+    now = agent.api.controller.clock.forward(seconds=1)
+    report = {
+        "report_id": str(uuid4()),
+        "collected_at": now.isoformat(),
+        "results": [
+            {"check_id": id_, "status": word} for id_, word in (outcomes or OUTCOMES).items()
+        ],
+        **fields,
+    }
+    return json.dumps(report, separators=(",", ":")).encode()
+
+
+def post(agent: Agent, content: bytes, *more: str) -> bytes:
+    lines = [
+        f"POST {PATH} HTTP/1.1", "Host: localhost", f"Content-Length: {len(content)}",
+        "Content-Type: application/json", f"Authorization: Bearer {agent.token}", *more,
+    ]  # fmt: skip
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
+
+
+def dial(api: Api) -> socket.socket:
+    host, _, port = api.address.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), 20)
+
+
+def answers(connection: socket.socket, count: int) -> list[tuple[int, bytes, Any]]:
+    """So many answers: status, lower-cased head, body."""
+    found: list[tuple[int, bytes, Any]] = []
+    got = b""
+    while len(found) < count:
+        head, end, rest = got.partition(b"\r\n\r\n")
+        size = 0
+        if end:
+            size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        if end and len(rest) >= size:
+            found.append((int(head[9:12]), head.lower(), json.loads(rest[:size])))
+            got = rest[size:]
+            continue
+        more = connection.recv(65536)
+        assert more, f"closed after {got!r}"
+        got += more
+    assert got == b""
+    return found
+
+
+def counted(api: Api, result: str) -> float:
+    text = api.get("/metrics", role=None).text
+    name = f'gitward_reports_total{{result="{result}"}} '
+    return sum(float(line[len(name) :]) for line in text.splitlines() if line.startswith(name))
+
+
+def test_the_answer_is_the_application_s_but_for_the_way_there(api: Api, agent: Agent) -> None:
+    with dial(api) as connection:
+        connection.sendall(post(agent, body(agent)))
+        ((status, head, said),) = answers(connection, 1)
+    packed = gzip.compress(body(agent))
+    slow = api.http.post(
+        PATH,
+        content=packed,
+        headers={
+            "Authorization": f"Bearer {agent.token}",
+            "Content-Type": "application/json",
+            "Content-Encoding": "gzip",
+        },
+    )
+    assert status == slow.status_code == 200
+    names = {line.partition(b":")[0].decode() for line in head.split(b"\r\n")[1:]}
+    assert names == set(slow.headers)
+    for name in names - {"date", "content-length"}:
+        assert f"\r\n{name}: {slow.headers[name].lower()}".encode() in head
+    assert said["changed"] == 2
+    assert {**said, "report_id": "", "changed": 0} == {**slow.json(), "report_id": ""}
+    assert counted(api, "accepted") == 2
+
+
+def test_reports_and_reads_sent_in_one_go_are_answered_in_their_order(
+    api: Api, agent: Agent
+) -> None:
+    alive = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    bodies = [body(agent) for _ in range(4)]
+    first, second, third, fourth = (post(agent, each) for each in bodies)
+    with dial(api) as connection:
+        connection.sendall(first + alive + second + third + alive + fourth)
+        found = answers(connection, 6)
+    assert [status for status, _, _ in found] == [200] * 6
+    said = [each.get("report_id") for _, _, each in found]
+    ids = [json.loads(each)["report_id"] for each in bodies]
+    assert said == [ids[0], None, ids[1], ids[2], None, ids[3]]
+
+
+def test_a_body_may_come_in_pieces_but_not_forever(api: Api, agent: Agent) -> None:
+    data = post(agent, body(agent))
+    with dial(api) as connection:
+        for start in range(0, len(data), 150):
+            connection.sendall(data[start : start + 150])
+        ((status, _, _),) = answers(connection, 1)
+        assert status == 200
+        connection.sendall(post(agent, body(agent))[:-1])
+        ((status, head, said),) = answers(connection, 1)
+        assert (status, said["code"]) == (408, "BODY_TIMEOUT")
+        assert b"\r\nconnection: close" in head
+        assert connection.recv(100) == b""
+
+
+REFUSED = {
+    "not JSON": (b"{", 400, "MALFORMED"),
+    "not a report": (b'{"results":[]}', 422, None),
+}
+
+
+@pytest.mark.parametrize(("content", "status", "code"), REFUSED.values(), ids=REFUSED)
+def test_a_refusal_leaves_the_connection_open(
+    api: Api, agent: Agent, content: bytes, status: int, code: str | None
+) -> None:
+    before = counted(api, "rejected")
+    with dial(api) as connection:
+        connection.sendall(post(agent, content) + post(agent, body(agent)))
+        (refused, taken) = answers(connection, 2)
+    assert (refused[0], taken[0]) == (status, 200)
+    assert code is None or refused[2]["code"] == code
+    assert counted(api, "rejected") == before + 1
+
+
+def test_a_token_that_was_revoked_since_is_refused_by_the_transaction(
+    api: Api, agent: Agent
+) -> None:
+    with dial(api) as connection:
+        connection.sendall(post(agent, body(agent)))
+        answers(connection, 1)
+        assert api.delete(f"/api/v1/agents/{agent.uuid}").status_code == 204
+        connection.sendall(post(agent, body(agent)) * 2)
+        found = answers(connection, 2)
+    assert [status for status, _, _ in found] == [401, 401]
+
+
+def test_a_full_queue_says_when_to_come_back(api: Api, agent: Agent) -> None:
+    api.controller.intake.stop()
+    with dial(api) as connection:
+        connection.sendall(post(agent, body(agent)))
+        ((status, head, said),) = answers(connection, 1)
+    assert (status, said["code"]) == (503, "OVERLOADED")
+    assert int(head.partition(b"retry-after: ")[2].split(b"\r\n")[0]) >= 1
+
+
+def test_a_connection_is_closed_when_its_client_asks_for_that(api: Api, agent: Agent) -> None:
+    with dial(api) as connection:
+        connection.sendall(post(agent, body(agent), "Connection: close"))
+        ((status, head, _),) = answers(connection, 1)
+        assert status == 200
+        assert b"\r\nconnection: close" in head
+        assert connection.recv(100) == b""
+
+
+def test_a_report_whose_sender_is_gone_is_kept_all_the_same(api: Api, agent: Agent) -> None:
+    with dial(api) as connection:
+        connection.sendall(post(agent, body(agent)))
+    # The writer takes reports in their order: after this one the first is stored.
+    assert api.enroll().report(OUTCOMES).status_code == 200
+    assert any(agent.score()["reported_at"] for _ in range(1000))
+    assert agent.score()["counts"]["passed"] == 1
+
+
+@pytest.mark.parametrize("target", [PATH + "/", PATH + "?x=1"])
+def test_other_spellings_of_the_path_are_the_application_s(
+    api: Api, agent: Agent, target: str
+) -> None:
+    with dial(api) as connection:
+        connection.sendall(post(agent, body(agent)).replace(PATH.encode(), target.encode(), 1))
+        ((status, _, said),) = answers(connection, 1)
+    assert (status, said["accepted"]) == (200, 2)
