@@ -39,15 +39,28 @@ def targets(draw: Any) -> tuple[Target, Target]:
     """A policy's target with exceptions, and without."""
     reach = draw(st.sampled_from([0, 0b1011, 2**9 - 1, 2**WIDE - 1]))
     one, two = draw(bitmaps()), draw(bitmaps())
-    masks = [one & two & reach, one & ~two & reach, two & ~one & reach, reach & ~one & ~two]
-    exempted = draw(st.sampled_from([0, 1, reach])) & draw(bitmaps())
+    exempted = reach & draw(bitmaps()) & draw(st.sampled_from([0, 1, reach]))
     counted_errors = draw(st.sampled_from([0, reach, reach & one]))
     threshold = draw(
-        st.sampled_from([(0, 1), (80, 1), (100, 1), (799, 10), (1001, 13), (6667, 100), (2, 3)])
+        st.sampled_from(
+            [(0, 1), (80, 1), (100, 1), (799, 10), (66_667, 1_000), (6667, 100), (200, 3)]
+        )
     )
-    bare = Target(*masks, 0, 0, counted_errors, threshold)
-    kept = [mask & ~exempted for mask in masks]
-    return Target(*kept, exempted & reach, 0, counted_errors & ~exempted, threshold), bare
+
+    def target(out: int) -> Target:
+        keep = reach & ~out
+        return Target(
+            critical=one & two & keep,
+            high=one & ~two & keep,
+            medium=two & ~one & keep,
+            low=keep & ~one & ~two,
+            exempted=out,
+            not_applicable=0,
+            counted_errors=counted_errors & keep,
+            threshold=threshold,
+        )
+
+    return target(exempted), target(0)
 
 
 def profile_for(pairs: list[tuple[Target, Target]]) -> Profile:
@@ -105,6 +118,22 @@ def test_what_is_taken_over_from_another_profile_is_what_judging_anew_gives(
 
     assert read(there) == by_column(after, crowd)
     assert read(back) == by_column(before, crowd)
+
+
+@pytest.mark.parametrize("crowd", [[Posture(0b011, 0b100)], [Posture(0b011, 0b100), Posture()]])
+@pytest.mark.parametrize(
+    ("threshold", "reached"),
+    [((6666, 100), True), ((6667, 100), False), ((66_667, 1_000), False), ((200, 3), True)],
+)
+def test_a_threshold_finer_than_what_is_shown_is_compared_exactly(
+    crowd: list[Posture], threshold: tuple[int, int], *, reached: bool
+) -> None:
+    two_of_three = profile_for([(Target(0, 0, 0, 0b111, 0, 0, 0b111, threshold),) * 2])
+
+    _, (column, bare) = score_many(two_of_three, crowd * FEW)
+
+    assert column.compliant[0] is bare.compliant[0] is reached
+    assert column.hundredths[0] == 6666
 
 
 @pytest.mark.parametrize("checks", [BOUND - 1, BOUND, BOUND + 1])
