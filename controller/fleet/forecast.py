@@ -13,7 +13,8 @@ from controller.model.documents import Waiver
 from controller.model.machine import Machine
 from controller.model.managed import Managed
 from controller.model.posture import Posture
-from controller.scoring.rulebook import Moment, Profile, Rulebook
+from controller.scoring.profile import Profile
+from controller.scoring.rulebook import Moment, Rulebook
 from controller.scoring.verdict import Verdict, verdicts
 from controller.scoring.waivers import starts_at
 from controller.store.interface import Reading

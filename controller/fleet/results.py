@@ -14,7 +14,8 @@ from controller.model.managed import ManagedBy
 from controller.model.posture import RawOutcome, positions
 from controller.model.report import Evidence
 from controller.model.terms import SEVERITIES, Outcome, Severity
-from controller.scoring.rulebook import Moment, Profile
+from controller.scoring.profile import Profile
+from controller.scoring.rulebook import Moment
 from controller.scoring.score import Target
 from controller.store.interface import MachineState, Reading
 

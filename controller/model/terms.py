@@ -14,6 +14,8 @@ WEIGHTS: Final[dict[Severity, int]] = {"critical": 10, "high": 5, "medium": 3, "
 
 RiskLevel = Literal["critical", "high", "medium", "low", "unknown"]
 RISK_LEVELS: Final[tuple[RiskLevel, ...]] = get_args(RiskLevel)
+RISK_NUMBER: Final[dict[RiskLevel, int]] = {name: number for number, name in enumerate(RISK_LEVELS)}
+"""0 is the worst; ``unknown`` is last."""
 
 Outcome = Literal["passed", "failed", "error", "not_applicable", "exempted", "pending"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)

@@ -26,7 +26,8 @@ from controller.reconcile.policy_gauges import (
 from controller.reconcile.translation import Translation
 from controller.scoring.coverage import Covered
 from controller.scoring.ledger import column_sums
-from controller.scoring.rulebook import Profile, Rulebook, union
+from controller.scoring.profile import Profile, union
+from controller.scoring.rulebook import Rulebook
 from controller.scoring.waivers import starts_at
 
 Json = dict[str, Any]

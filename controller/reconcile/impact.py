@@ -22,7 +22,7 @@ from controller.reconcile.translation import Translation
 from controller.scoring.carry import carry_over, concerned
 from controller.scoring.coverage import Covered, Reviewed
 from controller.scoring.ledger import column_sums
-from controller.scoring.rulebook import Profile
+from controller.scoring.profile import Profile
 from controller.scoring.verdict import Sums, Verdict, verdicts
 from controller.store.interface import Reading
 

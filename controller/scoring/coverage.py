@@ -17,7 +17,8 @@ from controller.model.machine import Machine
 from controller.model.managed import Managed
 from controller.model.posture import Posture, positions
 from controller.scoring.ledger import column_sums
-from controller.scoring.rulebook import Profile, Rulebook
+from controller.scoring.profile import Profile
+from controller.scoring.rulebook import Rulebook
 from controller.scoring.verdict import Verdict, overall
 from controller.scoring.waivers import starts_at
 

@@ -7,11 +7,13 @@ hundred thousand. A recount must always give the same numbers (a test holds that
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from controller.model.posture import Posture, positions
 from controller.model.terms import RISK_LEVELS
-from controller.scoring.rulebook import Profile, Standing
+from controller.scoring.many import Column
+from controller.scoring.profile import Profile
+from controller.scoring.standing import Standing
 
 OVERALL = 0
 """The key of all policies together, where a policy's number stands otherwise."""
@@ -32,27 +34,22 @@ def effective(profile: Profile, posture: Posture) -> tuple[int, int, int, int]:
     )
 
 
-def column_sums(rows: Iterable[int]) -> dict[int, int]:
-    """How many of the bitmaps have each position set.
+def column_sums(bitmaps: Sequence[int], within: int = -1) -> dict[int, int]:
+    """How many of the bitmaps have each position set; positions outside ``within`` are left out.
 
-    Adds all bitmaps at once in bit-sliced form: plane ``i`` holds bit ``i`` of every position's count.
+    Takes one byte of all bitmaps at a time, as one large integer, and counts each of its eight bits.
     """
-    planes: list[int] = []
-    for row in rows:
-        carry = row
-        for index, plane in enumerate(planes):
-            planes[index] = plane ^ carry
-            carry &= plane
-            if not carry:
-                break
-        else:
-            if carry:
-                planes.append(carry)
-    sums: defaultdict[int, int] = defaultdict(int)
-    for index, plane in enumerate(planes):
-        for position in positions(plane):
-            sums[position] += 1 << index
-    return dict(sums)
+    width = (max(bitmaps, default=0).bit_length() + 7) // 8
+    joined = b"".join([bitmap.to_bytes(width, "little") for bitmap in bitmaps])
+    first = int.from_bytes(b"\1" * len(bitmaps), "little")
+    eight = [first << bit for bit in range(8)]
+    sums = {}
+    for index in range(width):
+        column = int.from_bytes(joined[index::width], "little")
+        for position, mask in enumerate(eight, 8 * index) if column else ():
+            if within >> position & 1 and (count := (column & mask).bit_count()):
+                sums[position] = count
+    return sums
 
 
 class Ledger:
@@ -82,10 +79,22 @@ class Ledger:
             row[5] += sign
         row[_RISK_OFFSET[risk]] += sign
 
-    def standings(self, keys: Sequence[int], standings: Sequence[Standing], sign: int) -> None:
-        """Let a machine's standings enter or leave; keys and standings run in parallel."""
-        for key, each in zip(keys, standings, strict=True):
-            self.standing(key, each, sign)
+    def columns(self, key: int, columns: tuple[Column, Column], sign: int) -> None:
+        """Let many machines' standings under one policy enter or leave."""
+        row = self.totals[key]
+        (hundredths, risks, compliant), (bare_hundredths, _, bare_compliant) = columns
+        moved = (
+            len(risks),
+            len(risks) - hundredths.count(None),
+            compliant.count(True),
+            sum(filter(None, hundredths)),
+            len(risks) - bare_hundredths.count(None),
+            bare_compliant.count(True),
+            sum(filter(None, bare_hundredths)),
+            *map(risks.count, range(len(RISK_LEVELS))),
+        )
+        for place, value in enumerate(moved):
+            row[place] += sign * value
 
     def bits(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
         """Move the check counters by what differs between two ``effective`` values."""
@@ -98,9 +107,21 @@ class Ledger:
 
     def many(self, effects: Sequence[tuple[int, int, int, int]]) -> None:
         """Let many machines' check outcomes enter at once."""
-        for column in range(4):
-            for position, count in column_sums(row[column] for row in effects).items():
-                self.checks[position][column] += count
+        for column, bitmaps in enumerate(zip(*effects, strict=True)):
+            self._count(column, bitmaps, -1)
+
+    def kind(self, profile: Profile, postures: Sequence[Posture]) -> None:
+        """Let the check outcomes of many machines of one kind enter at once."""
+        overall = profile.overall
+        passed, failed, errored, _ = zip(*postures, strict=True)
+        for column, bitmaps in enumerate((passed, failed, errored)):
+            self._count(column, bitmaps, overall.counted)
+        for position in positions(overall.exempted):
+            self.checks[position][3] += len(postures)
+
+    def _count(self, column: int, bitmaps: Sequence[int], within: int) -> None:
+        for position, count in column_sums(bitmaps, within).items():
+            self.checks[position][column] += count
 
 
 NOTHING = (0, 0, 0, 0)

@@ -9,59 +9,40 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.managed import Managed
 from controller.model.posture import Posture
-from controller.model.terms import PLATFORMS, SEVERITIES, Platform, RiskLevel, Severity
-from controller.scoring.score import Masks, Score, Target, all_compliant, score, weigh
+from controller.model.terms import PLATFORMS, SEVERITIES, Platform, Severity
+from controller.scoring.profile import MachineScore, Profile, profile_of, score_profile
+from controller.scoring.score import Target
 from controller.scoring.selection import Selection
 from controller.scoring.waivers import Ended, active, starts_at
 
 _MANY = 64
 
 
-class Profile(NamedTuple):
-    """Targets for one kind of machine, with the exceptions of a moment and without any."""
+class Kindred(Protocol):
+    """What decides what is asked of a machine."""
 
-    policies: tuple[str, ...]
-    """Ids of the matching policies, sorted; the targets below are in this order."""
-    targets: tuple[Target, ...]
-    overall: Target
-    bare_targets: tuple[Target, ...]
-    """As if there were no exceptions."""
-    bare_overall: Target
-    weighings: tuple[tuple[Masks, ...], tuple[tuple[int, int, int, int], ...]]
-    """What is to be weighed, each different one once; and for each policy which of these it is, which it
-    is without exceptions, and the threshold (numerator, 100 x denominator)."""
-    overall_place: int
-    bare_place: int
-    """Which of these is everything together, with exceptions and without."""
+    @property
+    def uuid(self) -> str:
+        """Its identity, for exceptions of its own."""
+
+    @property
+    def os(self) -> Platform:
+        """Its platform."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags, sorted."""
 
 
-@dataclass(frozen=True, slots=True)
-class MachineScore:
-    """A machine's scores at a moment."""
-
-    overall: Score
-    policies: tuple[tuple[str, Score], ...]
-    without_exceptions: Score
-
-
-class Standing(NamedTuple):
-    """What is stored of one score: enough to list, sort and sum."""
-
-    hundredths: int | None
-    risk: RiskLevel
-    compliant: bool | None
-    bare_hundredths: int | None
-    bare_risk: RiskLevel
-    bare_compliant: bool | None
+M = TypeVar("M", bound=Kindred)
 
 
 class _PolicyMasks(NamedTuple):
@@ -291,13 +272,14 @@ class Moment:
         self.active = active_ids
         self._profiles: dict[object, Profile] = {}
         self._everywhere: list[str] = []
-        self._by_agent: defaultdict[str, list[str]] = defaultdict(list)
+        self.own_waivers: defaultdict[str, list[str]] = defaultdict(list)
+        """By machine uuid: ids of the active exceptions that name it."""
         self._by_tag: defaultdict[str, list[str]] = defaultdict(list)
         for id_ in sorted(active_ids):
             document = rulebook.waivers[id_].document
             if document.scope == "agent":
                 for uuid in document.agents:
-                    self._by_agent[uuid].append(id_)
+                    self.own_waivers[uuid].append(id_)
             elif document.scope == "tag" and document.tag is not None:
                 self._by_tag[document.tag].append(id_)
             else:
@@ -308,19 +290,27 @@ class Moment:
         found = list(self._everywhere)
         for tag in tags:
             found += self._by_tag.get(tag, ())
-        found += self._by_agent.get(uuid, ())
+        found += self.own_waivers.get(uuid, ())
         return tuple(found)
 
     def profile(self, uuid: str, os: Platform, tags: tuple[str, ...]) -> Profile:
         """What this moment asks of a machine."""
-        agent_waivers = self._by_agent.get(uuid)
+        agent_waivers = self.own_waivers.get(uuid)
         key = (os, tags, tuple(agent_waivers) if agent_waivers else None)
         profile = self._profiles.get(key)
         if profile is None:
-            policies = self.rulebook.matching(os, tags)
-            profile = compile_profile(self.rulebook, os, policies, self.waivers_for(uuid, tags))
-            self._profiles[key] = profile
+            profile = self._profiles[key] = self._compile(uuid, os, tags)
         return profile
+
+    def _compile(self, uuid: str, os: Platform, tags: tuple[str, ...]) -> Profile:
+        """Mask arithmetic only: microseconds."""
+        book, waivers = self.rulebook, self.waivers_for(uuid, tags)
+        policies = book.matching(os, tags)
+        return profile_of(
+            policies,
+            tuple(book.target(each, os, book.waived(waivers, each)) for each in policies),
+            tuple(book.target(each, os, 0) for each in policies),
+        )
 
     def score(
         self, uuid: str, os: Platform, tags: tuple[str, ...], posture: Posture
@@ -330,186 +320,13 @@ class Moment:
         return score_profile(profile, posture)
 
 
-def compile_profile(
-    rulebook: Rulebook, os: Platform, policies: tuple[str, ...], waiver_ids: tuple[str, ...]
-) -> Profile:
-    """Compile the targets of one kind of machine. Mask arithmetic only, microseconds."""
-    exempted = [rulebook.waived(waiver_ids, policy) for policy in policies]
-    targets = tuple(
-        rulebook.target(policy, os, bits) for policy, bits in zip(policies, exempted, strict=True)
-    )
-    bare = tuple(rulebook.target(policy, os, 0) for policy in policies)
-    overall, bare_overall = union(targets), union(bare)
-    distinct, places = _weighings((*targets, overall), (*bare, bare_overall))
-    overall_place, bare_place, *_ = places[-1]
-    return Profile(
-        policies,
-        targets,
-        overall,
-        bare,
-        bare_overall,
-        (distinct, places[:-1]),
-        overall_place,
-        bare_place,
-    )
-
-
-def _weighings(
-    targets: tuple[Target, ...], bare: tuple[Target, ...]
-) -> tuple[tuple[Masks, ...], tuple[tuple[int, int, int, int], ...]]:
-    distinct: dict[Masks, int] = {}
-    places = []
-    for target, without in zip(targets, bare, strict=True):
-        numerator, denominator = target.threshold
-        place = distinct.setdefault(Masks.of(target), len(distinct))
-        bare_place = distinct.setdefault(Masks.of(without), len(distinct))
-        places.append((place, bare_place, numerator, 100 * denominator))
-    return tuple(distinct), tuple(places)
-
-
-def union(targets: tuple[Target, ...]) -> Target:
-    """All of a machine's policies together: each check once.
-
-    A check that every policy which selects it exempts is exempted; otherwise the policies in which
-    it is not exempted supply its severity (the highest) and its error handling
-    (docs/reference/scoring.md).
-    """
-    critical = high = medium = low = exempted = misfit = counted_errors = 0
-    for target in targets:
-        critical |= target.critical
-        high |= target.high
-        medium |= target.medium
-        low |= target.low
-        exempted |= target.exempted
-        misfit |= target.not_applicable
-        counted_errors |= target.counted_errors
-    high &= ~critical
-    medium &= ~(critical | high)
-    low &= ~(critical | high | medium)
-    counted = critical | high | medium | low
-    return Target(
-        critical,
-        high,
-        medium,
-        low,
-        exempted & ~counted & ~misfit,
-        misfit,
-        counted_errors,
-        (0, 1),
-    )
-
-
-def score_profile(profile: Profile, posture: Posture) -> MachineScore:
-    """Score a posture, per policy and over all policies."""
-    scores = [score(target, posture) for target in profile.targets]
-    bare = [score(target, posture) for target in profile.bare_targets]
-    return MachineScore(
-        overall=score(profile.overall, posture)._replace(
-            compliant=all_compliant([each.compliant for each in scores])
-        ),
-        policies=tuple(zip(profile.policies, scores, strict=True)),
-        without_exceptions=score(profile.bare_overall, posture)._replace(
-            compliant=all_compliant([each.compliant for each in bare])
-        ),
-    )
-
-
-def standings(profile: Profile, posture: Posture) -> tuple[Standing, ...]:
-    """What is stored of a machine's scores: overall first, then the policies in order."""
-    passed, failed, errored, _ = posture
-    distinct, places = profile.weighings
-    weighed = [weigh(masks, passed, failed, errored) for masks in distinct]
-    kept: list[Standing] = []
-    verdict: bool | None = None
-    bare_verdict: bool | None = None
-    for place, bare_place, numerator, denominator in places:
-        weight, total, risk = weighed[place]
-        compliant = hundredths = None
-        if total:
-            hundredths = weight * 10_000 // total
-            compliant = denominator * weight >= numerator * total
-            verdict = compliant and verdict is not False
-        if bare_place == place:
-            kept.append(_standing((hundredths, risk, compliant, hundredths, risk, compliant)))
-            if total:
-                bare_verdict = compliant and bare_verdict is not False
-            continue
-        bare_weight, bare_total, bare_risk = weighed[bare_place]
-        bare_compliant = bare_hundredths = None
-        if bare_total:
-            bare_hundredths = bare_weight * 10_000 // bare_total
-            bare_compliant = denominator * bare_weight >= numerator * bare_total
-            bare_verdict = bare_compliant and bare_verdict is not False
-        kept.append(
-            _standing((hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant))
-        )
-    weight, total, risk = weighed[profile.overall_place]
-    bare_weight, bare_total, bare_risk = weighed[profile.bare_place]
-    overall = _standing(
-        (
-            weight * 10_000 // total if total else None,
-            risk,
-            verdict,
-            bare_weight * 10_000 // bare_total if bare_total else None,
-            bare_risk,
-            bare_verdict,
-        )
-    )
-    return (overall, *kept)
-
-
-_standing = Standing._make
-"""Half the cost of a call by names."""
-
-
-class Shift:
-    """What changes for a kind of machine from one profile to another with the same policies."""
-
-    def __init__(self, old: Profile, new: Profile) -> None:
-        """Compare two profiles.
-
-        Raises:
-            ValueError: They are of different policies.
-        """
-        if old.policies != new.policies or old.bare_targets != new.bare_targets:
-            raise ValueError("only profiles of the same policies can be compared")
-        self._places = [
-            (index + 1, Masks.of(target), (target.threshold[0], 100 * target.threshold[1]))
-            for index, (before, target) in enumerate(zip(old.targets, new.targets, strict=True))
-            if target != before
-        ]
-        self._overall = Masks.of(new.overall) if old.overall != new.overall else None
-        pairs = [*zip(old.targets, new.targets, strict=True), (old.overall, new.overall)]
-        self.bits = 0
-        """Positions that count on one side alone: a machine without an outcome there stays as it is."""
-        for before, target in pairs:
-            self.bits |= before.counted ^ target.counted
-            self.bits |= before.counted_errors ^ target.counted_errors
-            for was, now in zip(before[:4], target[:4], strict=True):
-                self.bits |= was ^ now
-
-    def apply(self, posture: Posture, was: tuple[Standing, ...]) -> tuple[Standing, ...]:
-        """A machine's standings under the new profile, from those under the old one."""
-        passed, failed, errored, _ = posture
-        if not (passed | failed | errored) & self.bits:
-            return was
-        now = list(was)
-        for place, masks, (numerator, denominator) in self._places:
-            weight, total, risk = weigh(masks, passed, failed, errored)
-            if total:
-                hundredths: int | None = weight * 10_000 // total
-                compliant: bool | None = denominator * weight >= numerator * total
-            else:
-                hundredths = compliant = None
-            now[place] = _standing((hundredths, risk, compliant, *was[place][3:]))
-        hundredths, risk, verdict, *bare = was[0]
-        if self._overall is not None:
-            weight, total, risk = weigh(self._overall, passed, failed, errored)
-            hundredths = weight * 10_000 // total if total else None
-        if self._places:
-            verdict = None
-            for each in now[1:]:
-                if each[2] is not None:
-                    verdict = each[2] and verdict is not False
-        now[0] = _standing((hundredths, risk, verdict, *bare))
-        return tuple(now)
+def kinds(machines: Iterable[M], *moments: Moment) -> Iterator[tuple[tuple[Profile, ...], list[M]]]:
+    """Machines by what these moments ask of them, with the profile under each moment."""
+    own = [moment.own_waivers for moment in moments if moment.own_waivers]
+    found: defaultdict[object, list[M]] = defaultdict(list)
+    for each in machines:
+        mine = tuple(tuple(by.get(each.uuid, ())) for by in own) if own else None
+        found[each.os, each.tags, mine].append(each)
+    for alike in found.values():
+        uuid, os, tags = alike[0].uuid, alike[0].os, alike[0].tags
+        yield tuple(moment.profile(uuid, os, tags) for moment in moments), alike

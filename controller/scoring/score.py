@@ -94,8 +94,8 @@ def percent(hundredths: int | None) -> float | None:
     return None if hundredths is None else hundredths / 100
 
 
-_MANY_HIGH: Final = 2
-_MANY_MEDIUM: Final = 5
+MANY_HIGH: Final = 2
+MANY_MEDIUM: Final = 5
 
 
 class Masks(NamedTuple):
@@ -151,9 +151,9 @@ def weigh(masks: Masks, passed: int, failed: int, errored: int) -> tuple[int, in
     risk: RiskLevel
     if not total_weight:
         risk = "unknown"
-    elif failed_high > _MANY_HIGH:
+    elif failed_high > MANY_HIGH:
         risk = "high"
-    elif failed_high or failed_medium >= _MANY_MEDIUM or errored & serious:
+    elif failed_high or failed_medium >= MANY_MEDIUM or errored & serious:
         risk = "medium"
     else:
         risk = "low"

@@ -7,6 +7,7 @@ fleet does not report in one second. Rules: docs/reference/scoring.md (time).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -81,3 +82,20 @@ def stale_after(policy: Policy, since: datetime) -> datetime | None:
         return missed[-1] if len(missed) == _MISSED_FIRINGS else None
     interval = timedelta(minutes=policy.check_interval_minutes)
     return since + max(_MISSED_INTERVALS * interval, _LEAST_STALE)
+
+
+def paces(policies: Iterable[Policy]) -> frozenset[tuple[object, ...]]:
+    """What decides which machines are stale when; equal before and after a change: it moves none."""
+    return frozenset(
+        (
+            each.id,
+            each.target_os,
+            each.target_tags,
+            each.schedule_type,
+            each.check_interval_minutes,
+            each.schedule,
+            each.timezone,
+        )
+        for each in policies
+        if each.enabled
+    )

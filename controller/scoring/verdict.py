@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from controller.model.posture import Posture
 from controller.model.terms import RISK_LEVELS, RiskLevel
-from controller.scoring.rulebook import Profile
+from controller.scoring.profile import Profile
 from controller.scoring.score import weigh
 
 
@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
 def verdicts(profile: Profile, posture: Posture) -> tuple[Verdict, ...]:
     """Overall first, then the policies in the profile's order; the same that ``standings`` stores."""
     passed, failed, errored, _ = posture
-    masks, places = profile.weighings
+    masks, everything, places = profile.weighings
     found: list[Verdict] = []
     said: bool | None = None
     for place, _bare, numerator, denominator in places:
@@ -32,15 +32,15 @@ def verdicts(profile: Profile, posture: Posture) -> tuple[Verdict, ...]:
             found.append(_verdict((weight * 10_000 // total, risk, compliant)))
         else:
             found.append(_verdict((None, risk, None)))
-    weight, total, risk = weigh(masks[profile.overall_place], passed, failed, errored)
+    weight, total, risk = weigh(masks[everything.place], passed, failed, errored)
     return (_verdict((weight * 10_000 // total if total else None, risk, said)), *found)
 
 
 def overall(profile: Profile, posture: Posture) -> int | None:
     """The overall score alone, in hundredths of a percent."""
     passed, failed, errored, _ = posture
-    masks = profile.weighings[0][profile.overall_place]
-    weight, total, _risk = weigh(masks, passed, failed, errored)
+    masks, everything, _ = profile.weighings
+    weight, total, _risk = weigh(masks[everything.place], passed, failed, errored)
     return weight * 10_000 // total if total else None
 
 

@@ -14,14 +14,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from controller.model.posture import Posture
-from controller.model.terms import RISK_LEVELS
-from controller.scoring.rulebook import Standing
+from controller.model.terms import RISK_LEVELS, RISK_NUMBER
+from controller.scoring.standing import Standing
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-RISK_NUMBER: Final = {name: number for number, name in enumerate(RISK_LEVELS)}
-"""0 is the worst; ``unknown`` is last."""
 
 
 def instant(value: datetime) -> int:

@@ -13,7 +13,7 @@ import msgspec
 from controller.model.posture import Posture
 from controller.model.terms import Platform
 from controller.scoring.absorb import Catalog
-from controller.scoring.rulebook import Standing
+from controller.scoring.standing import Standing
 from controller.store.columns import (
     bits_of,
     instants_of,

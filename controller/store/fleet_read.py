@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
 
+import msgspec
+
 from controller.model.terms import RISK_LEVELS
 from controller.scoring.ledger import OVERALL
 from controller.store.columns import instant, moment_of, truth
@@ -63,7 +65,7 @@ _MOST_EVENTS: Final = 12
 
 def _packed(body: bytes, number: int, key: int) -> Iterator[tuple[Any, ...]]:
     """What a chunk says of one machine under one policy."""
-    for machine, policy, *values in json.loads(zlib.decompress(body)):
+    for machine, policy, *values in msgspec.json.decode(zlib.decompress(body)):
         if machine == number and policy == key:
             yield tuple(values)
 
@@ -216,7 +218,7 @@ class FleetReading(ObjectsReading):
             (number, number),
         )
         return [
-            (at, tuple(values), Cause(*cause))
+            (at, values, Cause(*cause))
             for at, body, *cause in rows
             for values in _packed(body, number, key)
         ]

@@ -24,7 +24,8 @@ from controller.model.posture import Posture
 from controller.model.report import Evidence, Report
 from controller.model.source import Commit, RevisionRecord, SourceStatus
 from controller.model.terms import EnrollmentStatus, Kind, Platform, RiskLevel, Role
-from controller.scoring.rulebook import Moment, Rulebook, Standing
+from controller.scoring.rulebook import Moment, Rulebook
+from controller.scoring.standing import Standing
 
 T = TypeVar("T")
 

@@ -15,10 +15,9 @@ from functools import lru_cache
 from typing import Final
 
 from controller.model.machine import Machine
-from controller.model.terms import RISK_LEVELS
+from controller.model.terms import RISK_LEVELS, RISK_NUMBER
 from controller.scoring.ledger import OVERALL
 from controller.store.columns import (
-    RISK_NUMBER,
     flag,
     instant,
     moment_of,

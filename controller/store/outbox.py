@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.model.notice import MachineTurn, Notice, Subscription
-from controller.model.terms import RISK_LEVELS
+from controller.model.terms import RISK_LEVELS, RISK_NUMBER
 from controller.scoring.ledger import OVERALL
 from controller.store.audit import AuditWriting
 from controller.store.columns import (
-    RISK_NUMBER,
     flag,
     instant,
     moment_of,

@@ -11,7 +11,9 @@ from controller.errors import ControllerError, UnauthenticatedError
 from controller.model.report import Report, Since
 from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
-from controller.scoring.rulebook import Moment, Profile, Standing, standings
+from controller.scoring.profile import Profile
+from controller.scoring.rulebook import Moment
+from controller.scoring.standing import Standing, standings
 from controller.store.columns import bitmap, instant, moment_of, note_times
 from controller.store.context import Judged
 from controller.store.dealings import (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from controller.model.documents import Policy
 from controller.model.posture import Posture
@@ -25,8 +25,7 @@ def _fixed(policy: Policy) -> int | None:
     return None if after is None else instant(after) - instant(_ANY_TIME)
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A machine as judging sees it."""
 
     number: int

@@ -9,7 +9,8 @@ from typing import Final
 from controller.model.integrity import AuditHead, Finding
 from controller.model.posture import Posture
 from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
-from controller.scoring.rulebook import Profile, standings
+from controller.scoring.profile import Profile
+from controller.scoring.standing import standings
 from controller.store.audit import HEAD, AuditReading
 from controller.store.columns import StandingColumns, posture_of, standing_columns
 from controller.store.context import Judged

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from controller.config.load import SourceFile, assemble, read_file
 from controller.fleet.statistics import statistics
-from controller.scoring.rulebook import standings
+from controller.scoring.standing import standings
 from controller.store.store import SqlStore, open_store
 from tests.benchmarks.fleet import NOW, configuration, fill, posture, put_configuration
 from tests.benchmarks.measure import ROOT

@@ -16,7 +16,8 @@ from controller.config.directory import read_directory
 from controller.config.load import load
 from controller.model.managed import GitOrigin, Managed
 from controller.model.posture import Posture
-from controller.scoring.rulebook import MachineScore, Rulebook
+from controller.scoring.profile import MachineScore
+from controller.scoring.rulebook import Rulebook
 from tests.content.asked import asked
 from tests.content.documents import ROOT
 from tests.content.two_machines import hardened, untouched

@@ -13,7 +13,7 @@ from controller.model.posture import Posture
 from controller.reconcile import gauges
 from controller.reconcile.preview import PlanRequest, Previewer
 from controller.scoring.coverage import MOST_ENDS
-from controller.scoring.rulebook import MachineScore
+from controller.scoring.profile import MachineScore
 from controller.scoring.score import Score
 from tests.api.server import controller
 from tests.reconcile.fleets import World

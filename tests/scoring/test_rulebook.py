@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from controller.model.documents import Check, Policy, RepositorySettings, Waiver
 from controller.model.managed import GitOrigin, Managed
 from controller.model.posture import Posture
-from controller.scoring.rulebook import Rulebook, Shift, score_profile, standings
+from controller.scoring.profile import score_profile
+from controller.scoring.rulebook import Rulebook
+from controller.scoring.standing import standings
 from tests.builders import NOW, make_check, make_policy, make_waiver
 from tests.scoring.naive import ORDER, Item, naive_score
 
@@ -285,32 +287,3 @@ def test_what_is_stored_equals_what_is_computed_for_one_machine(
     assert [each[:3] for each in rest] == [
         (score.hundredths, score.risk_level, score.compliant) for _, score in full.policies
     ]
-
-
-@given(
-    st.integers(0, 2**8 - 1),
-    st.integers(0, 2**8 - 1),
-    st.integers(0, 2**8 - 1),
-    st.sets(st.sampled_from([f"c{n}" for n in range(8)]), max_size=3),
-    st.sampled_from(["count", "exclude"]),
-)
-def test_a_shift_gives_what_judging_anew_gives(
-    passed: int, failed: int, errored: int, waived: set[str], handling: str
-) -> None:
-    severities = ["critical", "high", "medium", "low"] * 2
-    checks = [make_check(f"c{n}", severity=severity) for n, severity in enumerate(severities)]
-    policies = [
-        make_policy("all"),
-        make_policy("some", exclude_checks=("c0", "c5"), error_handling=handling),
-    ]
-    waiver = [make_waiver("w", check_ids=tuple(sorted(waived)))] if waived else []
-    book = rulebook(policies, checks, waiver)
-    before = book.moment(frozenset()).profile("m", "linux", ())
-    after = book.moment(frozenset({"w"} if waived else ())).profile("m", "linux", ())
-    posture = Posture(passed & ~failed & ~errored, failed & ~errored, errored)
-
-    shifted = Shift(before, after).apply(posture, standings(before, posture))
-    back = Shift(after, before).apply(posture, shifted)
-
-    assert shifted == standings(after, posture)
-    assert back == standings(before, posture)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.scoring.ledger import effective
-from controller.scoring.rulebook import standings
+from controller.scoring.standing import standings
 from controller.store.interface import CheckTotals, MachineQuery, Reading, Totals
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from controller.model.posture import Posture
-from controller.scoring.rulebook import Moment, Shift, Standing, standings
+from controller.model.terms import Platform
+from controller.scoring.many import score_many
+from controller.scoring.rulebook import Moment, kinds
 from controller.store.store import SqlStore
 from tests.benchmarks.fleet import NOW, rescore, stored
 from tests.benchmarks.measure import Outcome, faster, interleave
@@ -22,6 +24,8 @@ MACHINES = 100_000
 FEW = 2_000
 """The reference is linear in machines; it gets fewer and its time is taken for each."""
 CHECKS = 200
+BATCH = 10_000
+"""Machines that ours scores at a time."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class Mine:
     """A machine as both sides score it."""
 
     uuid: str
+    os: Platform
     tags: tuple[str, ...]
     posture: Posture
 
@@ -36,7 +41,7 @@ class Mine:
 def machines(store: SqlStore) -> list[Mine]:
     with store.read() as reading:
         return [
-            Mine(machine.uuid, machine.tags, posture)
+            Mine(machine.uuid, machine.os, machine.tags, posture)
             for machine, posture in reading.every_machine(limit=MACHINES)
         ]
 
@@ -99,51 +104,56 @@ class Reference:
         return run
 
 
+def batches(fleet: list[Mine]) -> Iterator[list[Mine]]:
+    for first in range(0, len(fleet), BATCH):
+        yield fleet[first : first + BATCH]
+
+
 def compute(moment: Moment, fleet: list[Mine]) -> Callable[[], float]:
-    """Every machine's standings and what it adds to the counters."""
+    """Every machine's scores, under every policy and over all, with exceptions and without."""
 
     def run() -> float:
         started = time.perf_counter()
-        for mine in fleet:
-            profile = moment.profile(mine.uuid, "linux", mine.tags)
-            standings(profile, mine.posture)
+        for batch in batches(fleet):
+            for (profile,), some in kinds(batch, moment):
+                score_many(profile, [mine.posture for mine in some])
         return (time.perf_counter() - started) / len(fleet)
 
     return run
 
 
 def flip(before: Moment, after: Moment, fleet: list[Mine]) -> Callable[[], float]:
-    """Standings after one exception, for machines whose standings before are known."""
-    was: list[tuple[Standing, ...]] = [
-        standings(before.profile(mine.uuid, "linux", mine.tags), mine.posture) for mine in fleet
+    """The same after one exception, for machines whose scores before are known."""
+    known = [
+        score_many(old, [mine.posture for mine in alike])
+        for batch in batches(fleet)
+        for (old, _), alike in kinds(batch, before, after)
     ]
 
     def run() -> float:
         started = time.perf_counter()
-        shifts: dict[object, Shift] = {}
-        for mine, standing in zip(fleet, was, strict=True):
-            old = before.profile(mine.uuid, "linux", mine.tags)
-            new = after.profile(mine.uuid, "linux", mine.tags)
-            if old is new:
-                continue
-            shift = shifts.get(mine.tags)
-            if shift is None:
-                shift = shifts[mine.tags] = Shift(old, new)
-            shift.apply(mine.posture, standing)
+        was = iter(known)
+        for batch in batches(fleet):
+            for (old, new), alike in kinds(batch, before, after):
+                score_many(new, [mine.posture for mine in alike], (old, next(was)))
         return (time.perf_counter() - started) / len(fleet)
 
     return run
 
 
 def storing(store: SqlStore) -> Callable[[], float]:
-    """A commit that changes the judgement of every machine, through the program's own chunks."""
+    """A commit that moves nearly every machine's score, through the program's own chunks."""
     rounds = iter(range(1_000))
 
     def run() -> float:
         number = next(rounds)
         with store.write() as tx:
             policy = tx.in_force().policies["policy-00000"].document
-            changed = policy.model_copy(update={"passing_score_threshold": 60.0 + number % 30})
+            # Other checks become critical each time: their weight enters the score of every machine.
+            chosen = [check_id((number * 5 + n) % CHECKS) for n in range(5)]
+            changed = policy.model_copy(
+                update={"severity_overrides": dict.fromkeys(chosen, "critical")}
+            )
         started = time.perf_counter()
         with store.write() as tx:
             tx.put_object(

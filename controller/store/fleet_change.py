@@ -1,0 +1,201 @@
+"""Changes of the judgement that concern many machines.
+
+They are judged in chunks, into the other of two sets of score rows (slots); readers keep seeing the old
+set, whole, until the new one is complete and a single row flips. So nobody ever reads a mix
+(docs/adr/0004).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain, repeat
+from time import monotonic
+from typing import Final
+
+import msgspec
+
+from controller.scoring.carry import Carry
+from controller.scoring.ledger import Ledger, effective
+from controller.scoring.many import FEW, score_many
+from controller.scoring.rulebook import kinds
+from controller.store.carrying import Carrying
+from controller.store.columns import instant, posture_of, tags_of
+from controller.store.context import Judged
+from controller.store.interface import Cause
+from controller.store.score_rows import ScoreRows, keys_of
+from controller.store.staleness import Subject
+
+CHUNK: Final = 10_000
+"""How many machines one step of a fleet-wide change takes at most."""
+PORTION: Final = 2_000
+"""How many are judged between two looks at the clock."""
+STEP_SECONDS: Final = 0.08
+"""After this long a step ends; it bounds how long writers wait."""
+
+
+_Row = tuple[int | None, ...]
+
+
+class FleetChange(ScoreRows, Carrying):
+    """Fleet-wide changes, from their beginning to the flip."""
+
+    chunk = CHUNK
+
+    def subjects(
+        self, numbers: Iterable[int] | None = None, after: int = 0, limit: int = -1
+    ) -> list[Subject]:
+        """Approved machines with their postures: the given ones, or all in order after a number."""
+        query = (
+            "SELECT m.number, m.uuid, m.os, m.tags, p.passed, p.failed, p.errored, p.not_applicable"
+            " FROM machine m JOIN posture p ON p.machine = m.number WHERE m.status = 'approved'"
+        )
+        if numbers is not None:
+            rows = [row for n in numbers if (row := self.db.one(f"{query} AND m.number = ?", (n,)))]
+        else:
+            rows = self.db.all(
+                f"{query} AND m.number > ? ORDER BY m.number LIMIT ?", (after, limit)
+            )
+        return [
+            Subject(row[0], row[1], row[2], tags_of(row[3]), posture_of(row[4:8])) for row in rows
+        ]
+
+    def _begin_fleet_change(
+        self,
+        judged: Judged,
+        cause: Cause,
+        as_of: datetime,
+        carry: Sequence[Carry],
+        *,
+        schedules: bool,
+    ) -> None:
+        slot = 1 - judged.slot
+        self.db.run("DELETE FROM total WHERE slot = ?", (slot,))
+        self.db.run("DELETE FROM check_total WHERE slot = ?", (slot,))
+        self.db.run(
+            "INSERT INTO fleet_event (at, cause_kind, cause_ref, cause_detail) VALUES (?, ?, ?, ?)",
+            (instant(as_of), cause.kind, cause.ref, cause.detail),
+        )
+        row = self.db.one("SELECT max(number) FROM fleet_event")
+        self.begin_movement(cause, as_of)
+        pending = {each.check_id: each for each in (*judged.carry, *carry)}
+        self.save_judged(
+            replace(
+                judged,
+                cursor=0,
+                event=row[0] if row else None,
+                carry=tuple(pending.values()),
+                schedules=judged.schedules or schedules,
+            )
+        )
+
+    def continue_rescoring(self, as_of: datetime) -> bool:
+        judged = self.judged()
+        if judged.cursor is None:
+            return False
+        started, left = monotonic(), self.chunk
+        ledger = Ledger()
+        while left > 0 and (left == self.chunk or monotonic() - started < STEP_SECONDS):
+            size = min(left, PORTION)
+            left -= size
+            subjects = self.subjects(after=judged.cursor or 0, limit=size)
+            if not subjects:
+                if left + size < self.chunk:
+                    break  # what was judged in this step is posted first
+                self._finish_fleet_change(judged, as_of)
+                return False
+            if judged.carry:
+                subjects = [
+                    each._replace(posture=self.carried(each, judged.carry, as_of))
+                    for each in subjects
+                ]
+            last = subjects[-1].number
+            self._save_portion(judged, last, self._rescore(subjects, ledger))
+            if judged.schedules:
+                self.restale(subjects)
+            judged = replace(judged, cursor=last)
+        self.save_judged(judged)
+        self.post(ledger, 1 - judged.slot, as_of)
+        return True
+
+    def _rescore(self, subjects: Sequence[Subject], ledger: Ledger) -> list[_Row]:
+        """Judge a portion; its rows in order, as they are to be in the other slot."""
+        moment, numbers = self.judged_moment(), self.policy_numbers_cached()
+        rows: list[_Row] = []
+        lone = []
+        for (profile,), machines in kinds(subjects, moment):
+            postures = [each.posture for each in machines]
+            places = [each.number for each in machines]
+            keys, columns = keys_of(profile, numbers), score_many(profile, postures)
+            for key, pair in zip(keys, columns, strict=True):
+                ledger.columns(key, pair, 1)
+            by_key = (
+                zip(places, repeat(key), *column, *bare)
+                for key, (column, bare) in zip(keys, columns, strict=True)
+            )
+            rows += chain.from_iterable(zip(*by_key, strict=True))
+            if len(machines) < FEW:
+                lone += [effective(profile, posture) for posture in postures]
+            else:
+                ledger.kind(profile, postures)
+        ledger.many(lone)
+        rows.sort()
+        return rows
+
+    def _save_portion(self, judged: Judged, last: int, rows: list[_Row]) -> None:
+        """Write the rows that differ from what is there, and what readers will come to see change."""
+        slot, first = 1 - judged.slot, judged.cursor or 0
+        there = self.db.all(
+            "SELECT machine, policy, hundredths, risk, compliant, bare_hundredths, bare_risk,"
+            " bare_compliant FROM score WHERE slot = ? AND machine > ? AND machine <= ?",
+            (slot, first, last),
+        )
+        new, gone = _unlike(rows, there)
+        self.remove_scores([(slot, *place) for place in gone])
+        self.save_scores([(slot, *row) for row in new])
+        visible = self.db.all(
+            "SELECT machine, policy, hundredths, risk, compliant FROM score"
+            " WHERE slot = ? AND machine > ? AND machine <= ?",
+            (judged.slot, first, last),
+        )
+        moved, _ = _unlike([row[:5] for row in rows], visible)
+        if moved:
+            body = zlib.compress(msgspec.json.encode(moved), 1)
+            self.db.run(
+                "INSERT INTO fleet_score (event, first_machine, last_machine, body)"
+                " VALUES (?, ?, ?, ?)",
+                (judged.event, first + 1, last, body),
+            )
+
+    def _finish_fleet_change(self, judged: Judged, as_of: datetime) -> None:
+        slot = 1 - judged.slot
+        self.db.run("DELETE FROM score WHERE slot = ? AND machine > ?", (slot, judged.cursor))
+        self.save_judged(
+            replace(
+                judged,
+                slot=slot,
+                cursor=None,
+                event=None,
+                carry=(),
+                schedules=False,
+                visible_revision=judged.revision,
+            )
+        )
+        self.set_trend(as_of)
+        self.end_movement()
+
+
+def _unlike(rows: Sequence[_Row], stored: Sequence[_Row]) -> tuple[Sequence[_Row], Iterable[_Row]]:
+    """Rows that are not stored just so, and machine and policy of stored ones that are no more.
+
+    Both are in order of machine and policy.
+    """
+    if len(rows) == len(stored):
+        pairs = [pair for pair in zip(rows, stored, strict=True) if pair[0] != pair[1]]
+        # As a rule nothing came or went, and row stands beside row.
+        if all(row[:2] == before[:2] for row, before in pairs):
+            return [row for row, _ in pairs], ()
+    left = {row[:2]: row for row in stored}
+    return [row for row in rows if left.pop(row[:2], None) != row], left

@@ -1,0 +1,139 @@
+"""Score rows and counters: gathered in a transaction, then written once a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import repeat
+from typing import Final
+
+from controller.scoring.ledger import OVERALL, Ledger
+from controller.scoring.many import Column
+from controller.scoring.profile import Profile
+from controller.store.columns import StandingColumns, instant
+from controller.store.context import Cache
+from controller.store.driver import Session
+from controller.store.interface import Cause
+from controller.store.movements import TOTAL_COLUMNS, Movements
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Rows that moves made and ``post`` writes, so that each table is written to once."""
+
+    gone: list[tuple[int, int, int]] = field(default_factory=list)
+    scores: list[tuple[int | None, ...]] = field(default_factory=list)
+    changes: list[tuple[int | str | None, ...]] = field(default_factory=list)
+
+
+class ScoreRows(Movements):
+    """Writes of score rows, counters and history."""
+
+    def __init__(self, db: Session, cache: Cache) -> None:
+        super().__init__(db, cache)
+        self._pending = _Pending()
+        self._numbers: tuple[int, dict[str, int]] | None = None
+
+    def policy_numbers_cached(self) -> dict[str, int]:
+        """Policy numbers, read once for each transaction and generation."""
+        generation = self.in_force().generation
+        kept = self._numbers
+        if kept is None or kept[0] != generation:
+            kept = self._numbers = (generation, self.policy_numbers())
+        return kept[1]
+
+    def gather(
+        self,
+        slot: int,
+        key: int,
+        numbers: Sequence[int],
+        was: tuple[Column, Column] | None,
+        now: tuple[Column, Column] | None,
+        cause: Cause,
+        as_of: datetime,
+        ledger: Ledger,
+    ) -> None:
+        """Move many machines' standings under one policy; nothing before or after is no row."""
+        if was == now:
+            return
+        if was is not None:
+            ledger.columns(key, was, -1)
+        if now is None:
+            self._pending.gone += [(slot, number, key) for number in numbers]
+            return
+        ledger.columns(key, now, 1)
+        told = (cause.kind, cause.ref, cause.detail)
+        before = rows_of(was) if was is not None else repeat(None, len(numbers))
+        for number, row, previous in zip(numbers, rows_of(now), before, strict=True):
+            if row != previous:
+                self._pending.scores.append((slot, number, key, *row))
+                if previous is None or row[:3] != previous[:3]:
+                    self._pending.changes.append((number, instant(as_of), key, *row[:3], *told))
+
+    def remove_scores(self, places: Sequence[tuple[int | None, ...]]) -> None:
+        """Delete rows by slot, machine and policy."""
+        if places:
+            self.db.many("DELETE FROM score WHERE slot = ? AND machine = ? AND policy = ?", places)
+
+    def save_scores(self, rows: Sequence[tuple[int | None, ...]]) -> None:
+        """Write rows: slot, machine, policy and a standing's columns."""
+        if rows:
+            self.db.many(_SAVE_SCORE, rows)
+
+    def post(self, ledger: Ledger, slot: int, as_of: datetime) -> None:
+        """Write what was moved, add a ledger to the stored counters, and set the day's trend."""
+        pending, self._pending = self._pending, _Pending()
+        self.remove_scores(pending.gone)
+        self.save_scores(pending.scores)
+        if pending.changes:
+            self.db.many(_ADD_CHANGE, pending.changes)
+        totals = [(slot, key, *row) for key, row in ledger.totals.items() if any(row)]
+        checks = [(slot, place, *row) for place, row in ledger.checks.items() if any(row)]
+        if totals:
+            self.db.many(_ADD_TOTAL, totals)
+        if checks:
+            self.db.many(_ADD_CHECK, checks)
+        if self.judged().slot == slot:
+            self.set_trend(as_of)
+
+
+def rows_of(columns: tuple[Column, Column]) -> Iterator[StandingColumns]:
+    """Many machines' standings under one policy as rows of the score table."""
+    column, bare = columns
+    return zip(*column, *bare, strict=True)
+
+
+def keys_of(profile: Profile | None, numbers: dict[str, int]) -> tuple[int, ...]:
+    """The keys of a profile's score rows, in the order in which its scores come."""
+    if profile is None:
+        return ()
+    return (OVERALL, *(numbers[policy] for policy in profile.policies))
+
+
+_ADD_TOTAL: Final = (
+    f"INSERT INTO total (slot, policy, {TOTAL_COLUMNS})"  # noqa: S608
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slot, policy) DO UPDATE SET "
+    + ", ".join(
+        f"{c} = total.{c} + excluded.{c}" for c in TOTAL_COLUMNS.replace(" ", "").split(",")
+    )
+)
+_ADD_CHECK: Final = (
+    "INSERT INTO check_total (slot, position, passed, failed, errored, exempted)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (slot, position) DO UPDATE SET"
+    " passed = check_total.passed + excluded.passed, failed = check_total.failed + excluded.failed,"
+    " errored = check_total.errored + excluded.errored,"
+    " exempted = check_total.exempted + excluded.exempted"
+)
+_ADD_CHANGE: Final = (
+    "INSERT INTO score_change (machine, at, policy, hundredths, risk, compliant,"
+    " cause_kind, cause_ref, cause_detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_SAVE_SCORE: Final = (
+    "INSERT INTO score (slot, machine, policy, hundredths, risk, compliant,"
+    " bare_hundredths, bare_risk, bare_compliant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (slot, machine, policy) DO UPDATE SET hundredths = excluded.hundredths,"
+    " risk = excluded.risk, compliant = excluded.compliant,"
+    " bare_hundredths = excluded.bare_hundredths, bare_risk = excluded.bare_risk,"
+    " bare_compliant = excluded.bare_compliant"
+)
