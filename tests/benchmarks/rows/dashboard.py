@@ -1,4 +1,4 @@
-"""What a dashboard shows: its data and its front page at 100,000 machines, ``GET /stats``, the size on disk."""
+"""What a dashboard shows: data and front page at 100,000 machines, ``GET /stats``, size on disk."""
 
 from __future__ import annotations
 
