@@ -117,7 +117,7 @@ def seeded(
         days: How long ago it all began.
         ending: ``ready``, or how the newest commit fared: ``held`` or ``stalled``.
     """
-    made = _open(folder, days)
+    made = opened(folder, days)
     try:
         made.commit(_shipped(), "Import the CIS catalogs and the first policies")
         fleet = _enroll(made, count)
@@ -136,7 +136,8 @@ def seeded(
         made.close()
 
 
-def _open(folder: Path, days: int) -> Seeded:
+def opened(folder: Path, days: int) -> Seeded:
+    """A repository, a store and the reconciler between them, with nothing in them."""
     repository = Repository(folder / "repository")
     source: Any = Hosted(
         GitSource(

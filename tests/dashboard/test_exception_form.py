@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -19,6 +19,9 @@ from tests.dashboard.conftest import Visits
 from tests.dashboard.seed import Seeded
 from tests.dashboard.serving import serving
 from tests.dashboard.sizes import ADMIN
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 FORM = {
@@ -144,6 +147,111 @@ def test_where_git_leaves_it_open_a_manager_makes_and_ends_an_exception(
     page.wait_for_url("**/exceptions/check-1")
     with store.read() as reading:
         assert reading.in_force().waivers["check-1"].manager == "api:manager"
+
+    page.get_by_role("button", name="Delete this exception").click()
+    page.wait_for_url("**/exceptions")
+
+    with store.read() as reading:
+        assert reading.in_force().waivers == {}
+    visitor.seen.check()
+
+
+WITHOUT_SCRIPT = {"java_script_enabled": False}
+
+
+def tab_to(page: Page, id_: str) -> None:
+    """Go on with the Tab key until that field has the focus."""
+    for _ in range(60):
+        if page.evaluate("document.activeElement.id") == id_:
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the Tab key does not reach {id_}")
+
+
+def fill_in_by_keyboard(page: Page, check: str) -> None:
+    """Every field that is needed, in the order in which the Tab key reaches them."""
+    tab_to(page, "checks")
+    page.keyboard.type(check)
+    tab_to(page, "scope-global")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "tag")
+    page.keyboard.type("kiosk")
+    tab_to(page, "reason")
+    page.keyboard.type("Typed by somebody who has no mouse.")
+    tab_to(page, "expires_at")
+    page.keyboard.type("05012027")
+    tab_to(page, "owner")
+    page.keyboard.type("platform@example.com")
+
+
+def test_with_a_keyboard_alone_one_gets_the_file_that_git_wants(
+    fleet: Seeded, site: str, visit: Visits
+) -> None:
+    visitor = visit(site, fleet.tokens["viewer"], locale="en-US")
+    page = visitor.open("/exceptions/new")
+    fill_in_by_keyboard(page, "linux-ssh-root-login")
+    page.keyboard.press("Enter")
+
+    text = page.locator("pre.yaml").text_content() or ""
+    assert "tag: kiosk\n" in text
+    assert "expires_at: 2027-05-01\n" in text
+    visitor.seen.check()
+
+
+def test_with_a_keyboard_alone_a_manager_makes_an_exception(
+    free: tuple[Store, str], visit: Visits
+) -> None:
+    store, site = free
+    visitor = visit(site, "m", locale="en-US")
+    page = visitor.open("/exceptions/new")
+    fill_in_by_keyboard(page, "check-1")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.value") == "create":
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/exceptions/check-1*")
+
+    with store.read() as reading:
+        (made,) = [each.document for each in reading.in_force().waivers.values()]
+    assert (made.scope, made.tag, made.owner) == ("tag", "kiosk", "platform@example.com")
+    visitor.seen.check()
+
+
+def test_without_a_script_the_form_still_gives_the_file(
+    fleet: Seeded, site: str, visit: Visits
+) -> None:
+    visitor = visit(site, fleet.tokens["viewer"], **WITHOUT_SCRIPT)
+    page = visitor.open("/exceptions/new?check=linux-ssh-root-login")
+    page.get_by_label("One policy, on every machine").check()
+    page.get_by_label("Policy", exact=True).select_option("linux-hardened")
+    page.get_by_label("Reason").fill(FORM["reason"])
+    page.get_by_label("Ends").fill("2027-05-01")
+    page.get_by_label("Owner").fill("platform@example.com")
+    page.get_by_role("button", name="Show the file for git").click()
+
+    assert "policy_id: linux-hardened\n" in (page.locator("pre.yaml").text_content() or "")
+    visitor.seen.check()
+
+
+def test_without_a_script_a_manager_still_makes_and_ends_an_exception(
+    free: tuple[Store, str], visit: Visits
+) -> None:
+    store, site = free
+    with store.read() as reading:
+        machine = reading.every_machine(limit=1)[0][0].uuid
+    visitor = visit(site, "m", **WITHOUT_SCRIPT)
+    page = visitor.open("/exceptions/new?check=check-1")
+    page.get_by_label("One machine").check()
+    page.get_by_label("The machine's id").fill(machine)
+    page.get_by_label("Reason").fill("Accepted for the tests of this form.")
+    page.get_by_role("button", name="Make the exception").click()
+    page.wait_for_url("**/exceptions/check-1*")
+    with store.read() as reading:
+        (made,) = [each.document for each in reading.in_force().waivers.values()]
+    assert made.agents == (machine,)
 
     page.get_by_role("button", name="Delete this exception").click()
     page.wait_for_url("**/exceptions")

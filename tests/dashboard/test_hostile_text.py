@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from controller.config.compose import document_text
 from controller.model.report import Report, Result
 from controller.store.interface import Claim, Submission
 from controller.store.store import open_store
 from tests.builders import NOW, add_key, make_check, make_policy, make_waiver, sha
 from tests.dashboard.conftest import Visits
+from tests.dashboard.seed import Seeded, opened
 from tests.dashboard.serving import serving
 from tests.dashboard.sizes import ADMIN
 
@@ -152,3 +155,54 @@ def test_hostile_search_words_come_back_as_text(
 
 def _searches_for(text: str) -> Callable[[str], bool]:
     return lambda url: parse_qs(urlsplit(url).query).get("search") == [text]
+
+
+@pytest.fixture(scope="module")
+def differing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Seeded, str]]:
+    """A repository whose second commit puts every hostile text in place of a plain one."""
+    made = opened(tmp_path_factory.mktemp("differing"), days=1)
+    try:
+        made.commit(_documents(["plain"] * len(HOSTILE)), "Begin")
+        made.commit(_documents(HOSTILE), HOSTILE[0], author=HOSTILE[7])
+        made.commit(_documents(["plain"] * len(HOSTILE)), HOSTILE[1], author=HOSTILE[4])
+        with made.store.write() as writing:
+            hash_ = sha(ADMIN)
+            writing.add_token("a", "a", "admin", hash_, actor="x", as_of=NOW, expires_at=None)
+        with serving(made.store, made.clock) as site:
+            yield made, site
+    finally:
+        made.close()
+
+
+def _documents(texts: Sequence[str]) -> dict[str, str | None]:
+    checks = [
+        make_check(
+            f"check-{number:02}", title=text, description=text, references=(f"see {text}",),
+            remediation={"steps": (text,), "command": text},
+        ).model_dump(mode="json", exclude_unset=True)
+        for number, text in enumerate(texts)
+    ]  # fmt: skip
+    return {
+        "policies/policy-1.yaml": document_text(make_policy()),
+        "checks/all.yaml": json.dumps({"title": "All", "checks": checks}),
+    }
+
+
+def test_hostile_text_in_what_a_commit_changed_is_shown_as_it_is(
+    differing: tuple[Seeded, str], visit: Visits
+) -> None:
+    made, site = differing
+    visitor = visit(site, ADMIN)
+    with made.store.read() as reading:
+        back, there, _ = reading.revisions(1, 10).items
+    assert (back.result, there.result) == ("applied", "applied")
+
+    for record, side in ((there, "ins"), (back, "del")):
+        page = visitor.open(f"/revisions/{record.sha}")
+        shown = page.locator(f"dl.diff {side}").all_text_contents()
+        assert set(HOSTILE) <= set(shown)
+        assert {f"see {text}" for text in HOSTILE} <= set(shown)
+        assert page.locator("main script, main iframe, main object, main img").count() == 0
+        assert page.locator("h1").text_content() == record.subject
+    visitor.open("/revisions")
+    visitor.seen.check()

@@ -1,15 +1,18 @@
-"""What a dashboard shows: its data at 100,000 machines, ``GET /stats``, and the size on disk."""
+"""What a dashboard shows: data and front page at 100,000 machines, ``GET /stats``, size on disk."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import sqlite_utils
 
+from controller.dashboard.app import create_dashboard
 from controller.fleet.statistics import statistics, top_failing, trend
 from controller.store.store import SqlStore
 from tests.benchmarks.client import hammer, request
@@ -18,11 +21,15 @@ from tests.benchmarks.measure import Outcome, at_most, faster, figure, interleav
 from tests.benchmarks.reference import naive_dashboard
 from tests.benchmarks.repository import check_id
 from tests.benchmarks.server import background, controller, free_port, scratch
+from tests.builders import sha
+from tests.dashboard.serving import dashboard_services
 
 MACHINES, FEWER = 100_000, 10_000
 NAIVE = 10_000
 """The naive tables of 100,000 machines have 20 million rows; its queries are linear in them."""
+FEW = 1_000
 CHECKS = 200
+PERSON = "gwu_benchmark-of-the-front-page"
 
 
 def data(store: SqlStore) -> None:
@@ -63,6 +70,7 @@ def rows() -> list[Outcome]:
     with scratch() as folder:
         large, small = stored(folder / "large", MACHINES), stored(folder / "small", FEWER)
         outcomes = dashboard(folder, large, small)
+        outcomes.append(front_page(folder, large))
         size = disk(folder, large)
         large.close()
         small.close()
@@ -83,6 +91,38 @@ def dashboard(folder: Path, large: SqlStore, small: SqlStore) -> list[Outcome]:
         faster(name, what, slow * MACHINES / NAIVE, ours, 1000),
         at_most(name, f"the same at {FEWER:,} machines", few, ours, 1.5),
     ]
+
+
+def front_page(folder: Path, large: SqlStore) -> Outcome:
+    """The whole page as a signed-in person gets it: the session, the frame, the charts, the HTML."""
+    small = stored(folder / "few", FEW)
+    ours, few = interleave(7, pages(large, 30), pages(small, 30))
+    small.close()
+    name = f"the overview page at {MACHINES:,} machines, signed in"
+    return at_most(name, f"the same at {FEW:,} machines", few, ours, 1.5)
+
+
+def pages(store: SqlStore, times: int) -> Callable[[], float]:
+    """Seconds a page, over so many requests to the dashboard's own application."""
+    with store.write() as writing:
+        hash_ = sha(PERSON)
+        writing.add_token("p", "p", "viewer", hash_, actor="bench", as_of=NOW, expires_at=None)
+    app = create_dashboard(dashboard_services(store, lambda: NOW))
+
+    async def ask() -> float:
+        transport = httpx.ASGITransport(app)
+        cookies = {"gitward": PERSON}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://gitward", cookies=cookies
+        ) as client:
+            started = time.perf_counter()
+            for _ in range(times):
+                answer = await client.get("/")
+                if answer.status_code != 200 or "Need attention" not in answer.text:
+                    raise RuntimeError(f"the overview answered {answer.status_code}")
+            return (time.perf_counter() - started) / times
+
+    return lambda: asyncio.run(ask())
 
 
 def disk(folder: Path, store: SqlStore) -> list[Outcome]:
