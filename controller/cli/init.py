@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     for path in made:
         print(options.directory / path)
     print(
-        f"next: cd {options.directory} && git init && git add . && pre-commit install && "
+        f"next: cd {shlex.quote(str(options.directory))} && git init && git add . && pre-commit install && "
         "git commit -m 'Start'",
         file=sys.stderr,
     )

@@ -89,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the plan; 0 no change (or the gate passes), 1 changes (or it does not), 3 no answer."""
     from controller.cli.revisions import changed_files, read_side
     from controller.config.load import is_document
+    from controller.reconcile.review import nothing_declared
     from controller.source.local import LocalRepository
 
     as_of = datetime.now(UTC)
@@ -105,6 +106,9 @@ def run(options: argparse.Namespace) -> int:
             _refuse(
                 options.base, base.errors, "it is not in force; name the last good one with --base"
             )
+            return exit_codes.FAILED
+        if nothing := nothing_declared(base.configuration, head.configuration):
+            _refuse(options.head, [nothing], "there is nothing to compare")
             return exit_codes.FAILED
         body = _plan(options, base, head, changed_files(base, head), as_of)
         body["exceptions"] = _exceptions(repository, body, base, head, as_of)

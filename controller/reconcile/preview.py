@@ -24,7 +24,7 @@ from controller.model.terms import Kind
 from controller.reconcile.contents import Contents
 from controller.reconcile.effects import Judged
 from controller.reconcile.gauges import Weakening
-from controller.reconcile.guards import prune_blocked
+from controller.reconcile.guards import empty, prune_blocked
 from controller.reconcile.impact import Impact, measure
 from controller.reconcile.impact_body import impact_body, operation_fleet
 from controller.reconcile.plan import foreign, owned, plan
@@ -126,6 +126,7 @@ class Previewer:
         loaded = self._judged(laid_over(contents, request.files), reading, as_of)
         head = loaded.configuration
         removed = frozenset(each.name for each in reading.sources() if each.removed)
+        counts = owned(before.objects, source=name)
         refuse_problems(
             [
                 *loaded.problems,
@@ -133,10 +134,11 @@ class Previewer:
                 *foreign(before.objects, head, source=name, removed=removed),
             ]
         )
+        if nothing := empty(head, counts):
+            refuse_problems([nothing])
         settings = base.settings  # the source's own; the rulebook's are those of all sources
         made = plan(before.objects, head, source=name, as_of=as_of, settings=settings)
         after = project(reading, before, made, head.settings, source=name, as_of=as_of)
-        counts = owned(before.objects, source=name)
         effects = judge_all(made, base, head, before.objects)
         impact = _measured(reading, before, after, made, effects, as_of, request.movers)
         body = plan_body(

@@ -9,9 +9,10 @@ from typing import Any
 from controller.model.configuration import Configuration
 from controller.model.managed import GitOrigin, Managed
 from controller.model.plan import FieldChange, Operation, Plan
+from controller.model.problem import Problem
 from controller.model.terms import KINDS, Kind
 from controller.reconcile.effects import Catalog, Judged, judged, settings_effect
-from controller.reconcile.guards import declared_counts, prune_blocked
+from controller.reconcile.guards import declared_counts, empty, prune_blocked
 from controller.reconcile.plan import plan
 
 
@@ -30,6 +31,11 @@ def compare(
             origin = GitOrigin(source, declared.place.path, declared.place.line, "")
             current[kind, id_] = Managed(declared.document, manager, origin, as_of, as_of)
     return plan(current, head, source=source, as_of=as_of, settings=base.settings)
+
+
+def nothing_declared(base: Configuration, head: Configuration) -> Problem | None:
+    """The problem that the reconciler would name when neither side declares anything."""
+    return empty(head, declared_counts(base))
 
 
 def held_reason(made: Plan, base: Configuration) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from controller.errors import FetchFailedError, RevisionNotFoundError, SourceRefusedError
 from controller.model.source import Commit
@@ -20,6 +20,7 @@ from controller.source.objects import Objects
 from controller.source.worktree import WorkingTreeSource
 
 _T = TypeVar("_T")
+_SHALLOW: Final = "in a shallow clone, fetch it all (git fetch --unshallow, or fetch-depth: 0)"
 WORKING_TREE = "."
 """The revision that means the files as they are."""
 
@@ -57,7 +58,9 @@ class LocalRepository:
             raise SourceRefusedError(f"{inside} is not in a git repository; name one that is")
         self.top, folder = found
         # In a bare repository, folders of the repository itself say nothing about its content.
-        below = "" if self.top == folder.git_dir else inside.relative_to(self.top).as_posix()
+        self._bare = self.top == folder.git_dir
+        self._common = folder.common
+        below = "" if self._bare else inside.relative_to(self.top).as_posix()
         self.path = parse_path("/".join(p for p in (parse_path(below), parse_path(path)) if p))
         limits = limits or Limits()
         environment = git_environment(
@@ -84,13 +87,22 @@ class LocalRepository:
             RevisionNotFoundError: No such revision.
         """
         if revision == WORKING_TREE:
+            if self._bare:
+                raise RevisionNotFoundError(
+                    f"{self.top} is a bare repository, which has no files of its own; name a branch, "
+                    "tag or commit in place of '.'"
+                )
             return self._files.head()
         sha = self._objects.resolve(revision) if _sane(revision) else None
         if sha is None:
             raise RevisionNotFoundError(
                 f"{self.top} has no revision {revision[:200]!r}; name a branch, tag or commit"
+                + (f"; {_SHALLOW}" if self._shallow() else "")
             )
         return sha
+
+    def _shallow(self) -> bool:
+        return (self._common / "shallow").exists()
 
     def snapshot(self, revision: str) -> Snapshot:
         """List the documents at a revision, or with ``.`` as they are now."""
@@ -132,7 +144,7 @@ class LocalRepository:
         if found is None:
             raise RevisionNotFoundError(
                 f"{base} and {'HEAD' if head == WORKING_TREE else head} have no common history here; "
-                "in a shallow clone, fetch it all (git fetch --unshallow, or fetch-depth: 0)"
+                + _SHALLOW
             )
         return found
 

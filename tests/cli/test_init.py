@@ -29,6 +29,11 @@ def test_a_new_repository_passes_strict_validation_at_once(capsys: Capture, made
     assert "3 documents" not in ran.err
 
 
+def test_what_to_type_next_can_be_typed_for_any_folder(capsys: Capture, tmp_path: Path) -> None:
+    ran = run(capsys, "init", tmp_path / "new ü; rm")
+    assert f"next: cd '{tmp_path}/new ü; rm' && git init" in ran.err
+
+
 def test_the_hook_runs_for_the_documents_that_are_read(made: Path) -> None:
     (repo,) = yaml.safe_load((made / ".pre-commit-config.yaml").read_text())["repos"]
     (hook,) = repo["hooks"]

@@ -115,6 +115,64 @@ def test_what_cannot_be_done_has_its_exit_code(
     assert "Traceback" not in ran.err
 
 
+def test_a_folder_that_declares_nothing_on_either_side_is_not_called_unchanged(
+    capsys: Capture, repository: Repository
+) -> None:
+    ran = plan(capsys, repository, "--path", "policies")
+    assert (ran.code, ran.out) == (3, "")
+    assert "GW601" in ran.err
+    assert "set the path" in ran.err
+
+
+def test_a_bare_repository_has_no_files_as_they_are(
+    capsys: Capture, repository: Repository
+) -> None:
+    bare = repository.path.parent / "bare.git"
+    repository.git("clone", "--quiet", "--bare", ".", str(bare))
+    ran = run(capsys, "plan", "--repo", bare)
+    assert (ran.code, ran.out) == (3, "")
+    assert "is a bare repository" in ran.err
+    assert run(capsys, "plan", "--repo", bare, "--head", "main").code == 0
+
+
+def test_a_shallow_clone_without_the_base_is_told_to_fetch_more(
+    capsys: Capture, repository: Repository
+) -> None:
+    repository.git("checkout", "--quiet", "-b", "change")
+    repository.commit({"exceptions/new.yaml": exception("two")})
+    shallow = repository.path.parent / "shallow"
+    origin = f"file://{repository.path}"
+    repository.git("clone", "--quiet", "--depth", "1", "-b", "change", origin, str(shallow))
+    ran = run(capsys, "plan", "--repo", shallow, "--base", "origin/main", "--head", "HEAD")
+    assert (ran.code, ran.out) == (3, "")
+    assert "fetch-depth: 0" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_detached_head_is_planned_against_a_remote_branch(
+    capsys: Capture, repository: Repository
+) -> None:
+    clone = repository.path.parent / "a clone, ü"
+    repository.git("clone", "--quiet", str(repository.path), str(clone))
+    copy = Repository(clone)
+    copy.commit({"exceptions/new.yaml": exception("two")})
+    copy.git("checkout", "--quiet", "--detach")
+    ran = run(capsys, "plan", "--repo", clone, "--base", "origin/main", "--head", "HEAD")
+    assert ran.code == 1
+    assert "+ add exception/new" in ran.out
+
+
+@pytest.mark.parametrize("name", ["policies/link.yaml", "exceptions/folder"])
+def test_a_link_is_refused_by_its_place(capsys: Capture, repository: Repository, name: str) -> None:
+    (repository.path / "exceptions").mkdir(exist_ok=True)
+    (repository.path / name).symlink_to("/etc")
+    for head in (".", "HEAD"):
+        ran = plan(capsys, repository, "--base", "HEAD", "--head", head)
+        assert (ran.code, ran.out) == (3, "")
+        assert f"{name}: is a symbolic link" in ran.err
+        repository.commit({})
+
+
 def test_outside_a_repository_it_says_so(capsys: Capture, tmp_path: Path) -> None:
     ran = run(capsys, "plan", "--repo", tmp_path)
     assert ran.code == 3

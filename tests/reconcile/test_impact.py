@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.errors import ControllerError
+from controller.errors import ControllerError, RejectedError
 from controller.reconcile.preview import PlanRequest, Previewer
 from controller.scoring.score import percent
 from controller.store.interface import MachineQuery, Totals
@@ -221,6 +221,25 @@ def test_a_head_with_problems_has_no_plan_and_names_each(world: World) -> None:
     with pytest.raises(ControllerError, match="would not be applied") as refused:
         previewer.preview(PlanRequest(files=files), world.made.clock.now)
     assert "policies/new.yaml:2" in str(refused.value.problems)  # type: ignore[attr-defined]
+
+
+def test_a_head_that_declares_nothing_is_refused_as_the_reconciler_does(world: World) -> None:
+    world.made.apply({})
+    world.settle()
+    previewer = world.made.services.preview
+    assert previewer is not None
+    with pytest.raises(RejectedError, match="would not be applied") as refused:
+        previewer.preview(PlanRequest(), world.made.clock.now)
+    assert [text.split()[1] for _, text in refused.value.problems] == ["GW601"]
+
+
+def test_a_head_that_deletes_everything_is_shown_and_held(world: World) -> None:
+    previewer = world.made.services.preview
+    assert previewer is not None
+    files: dict[str, str | None] = dict.fromkeys(world.made.files)
+    body = previewer.preview(PlanRequest(files=files), world.made.clock.now)
+    assert body["held"] == "PruneBlocked"
+    assert body["counts"]["delete"] == len(body["operations"]) > 0
 
 
 def test_two_older_revisions_are_compared_with_each_other(world: World) -> None:
