@@ -54,8 +54,20 @@ class World:
                 token = f"token-{number}"
                 machine = enroll(tx, token, os=os, key=key, at=now)
                 self.machines.append((machine, token))
-        with store.write() as tx:
-            reports = [self.report(*each) for each in self.machines if self.random.random() < 0.9]
+        self.hear(0.9)
+
+    def live(self, hours: int, share: float) -> None:
+        """Let time pass, with what starts and ends in it, and some machines report."""
+        self.made.clock.forward(hours=hours)
+        with self.made.store.write() as tx:
+            tx.pass_instant(self.made.clock.now)
+        self.settle()
+        self.hear(share)
+
+    def hear(self, share: float) -> None:
+        """Take a report from about this share of the machines, from 0 to 1."""
+        with self.made.store.write() as tx:
+            reports = [self.report(*each) for each in self.machines if self.random.random() < share]
             for answer in tx.record_reports(reports):
                 assert not isinstance(answer, Exception), answer
 

@@ -29,7 +29,6 @@ PAGES = (
 MACHINES, DAYS, CHECKS = 100, 12, 200
 TURNS_A_DAY = 2
 """Outcomes that turn on each machine; everything else stays as it was."""
-KEPT = timedelta(days=4)
 
 
 def rows() -> list[Outcome]:
@@ -51,7 +50,7 @@ def memory(machines: int) -> Outcome:
 
 
 def disk() -> list[Outcome]:
-    """A report an hour from each machine, day after day, and then retention."""
+    """A report an hour from each machine, day after day."""
     with scratch() as folder:
         store = stored(folder / "data", MACHINES)
         fleet = Days(store)
@@ -59,12 +58,6 @@ def disk() -> list[Outcome]:
         first = used(store)
         fleet.report(DAYS)
         full = used(store)
-        as_of = NOW + timedelta(days=DAYS + 1)
-        more = True
-        while more:
-            with store.write() as tx:
-                more = tx.compact(as_of, KEPT)
-        kept = used(store)
         store.close()
         what = f"{CHECKS} checks, a report an hour, {TURNS_A_DAY} outcomes turning a day"
         return [
@@ -72,10 +65,6 @@ def disk() -> list[Outcome]:
             figure(
                 "growth of the database a machine and day, the same",
                 f"{(full - first) / MACHINES / DAYS:,.0f} bytes",
-            ),
-            figure(
-                f"of {DAYS} days of that, left when {KEPT.days} days are kept",
-                f"{(kept - first) / (full - first):.0%}",
             ),
         ]
 
