@@ -111,15 +111,12 @@ class Met:
         """Count what is there before a merge."""
         now = world.made.clock.now
         with world.made.store.read() as reading:
-            waivers = [each.document for each in reading.in_force().of_kind("exception").values()]
-            checks = {
-                id_: each.document.query
-                for id_, each in reading.in_force().of_kind("check").items()
-            }
+            waivers = [each.document for each in reading.in_force().waivers.values()]
+            checks = {id_: each.document.query for id_, each in reading.in_force().checks.items()}
             self.stale += reading.stale_machines(now) > 0
         self.merges += 1
         self.starting += any(each.starts_at and each.starts_at > now for each in waivers)
-        self.ended += any(each.expires_at <= now for each in waivers)
+        self.ended += any(each.expires_at and each.expires_at <= now for each in waivers)
         self.queries += any(checks[id_] != each["query"] for id_, each in world.checks.items())
 
 
