@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,25 @@ def repo(tmp_path: Path) -> Repo:
 
 
 @pytest.fixture
-def no_child_left() -> Iterator[None]:
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+def started() -> Callable[[], list[psutil.Process]]:
+    """The processes that came since, and theirs. Whoever was there before is somebody else's: a browser."""
+    before = {child.pid for child in psutil.Process().children()}
+
+    def since() -> list[psutil.Process]:
+        own = [child for child in psutil.Process().children() if child.pid not in before]
+        theirs = list[psutil.Process]()
+        for child in own:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                theirs += child.children(recursive=True)
+        return own + theirs
+
+    return since
+
+
+@pytest.fixture
+def no_child_left(started: Callable[[], list[psutil.Process]]) -> Iterator[None]:
     yield
-    left = [c for c in psutil.Process().children(recursive=True) if c.pid not in before]
-    assert left == []
+    assert started() == []
 
 
 @pytest.fixture

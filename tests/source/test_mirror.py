@@ -5,7 +5,6 @@ import random
 import shutil
 from pathlib import Path
 
-import psutil
 import pytest
 
 from controller.errors import (
@@ -335,7 +334,7 @@ def test_a_second_process_is_kept_off_the_mirror(repo, source_of):
     assert second.head()
 
 
-def test_a_closed_source_starts_nothing(repo, source_of):
+def test_a_closed_source_starts_nothing(repo, source_of, started):
     repo.commit({"policies/a.yaml": "1"})
     source = source_of(str(repo.top))
     pull(source)
@@ -344,7 +343,7 @@ def test_a_closed_source_starts_nothing(repo, source_of):
 
     with pytest.raises(FetchFailedError, match="closed"):
         source.head()
-    assert psutil.Process().children(recursive=True) == []
+    assert started() == []
 
 
 def test_git_on_this_machine_is_new_enough():

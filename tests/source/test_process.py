@@ -5,7 +5,6 @@ import sys
 import threading
 from typing import Any
 
-import psutil
 import pytest
 
 from controller.source.process import converse
@@ -110,12 +109,12 @@ def test_a_consumer_takes_output_until_it_has_enough(no_child_left):
     assert said.out == b""
 
 
-def test_a_cancelled_process_is_ended(no_child_left):
+def test_a_cancelled_process_is_ended(no_child_left, started):
     cancel = threading.Event()
     cancel.set()
 
     assert talk(start("import time; time.sleep(600)"), cancel=cancel).cancelled
-    assert psutil.Process().children() == []
+    assert started() == []
 
 
 def test_pipes_at_all_three_ends_are_needed():

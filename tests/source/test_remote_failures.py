@@ -56,17 +56,17 @@ def test_a_remote_that_refuses_connections_is_tried_again_later(source_of):
         source_of(f"http://127.0.0.1:{port}/repo").head()
 
 
-def test_a_remote_that_hangs_is_given_up_and_leaves_no_process(source_of):
+def test_a_remote_that_hangs_is_given_up_and_leaves_no_process(source_of, started):
     with black_hole() as port:
         source = source_of(f"http://127.0.0.1:{port}/repo", limits=Limits(ask_seconds=0.5))
 
         with pytest.raises(FetchFailedError, match=r"did not end within 0\.5 s"):
             source.head()
 
-        assert psutil.Process().children(recursive=True) == []
+        assert started() == []
 
 
-def test_closing_ends_a_transfer_that_is_under_way(source_of):
+def test_closing_ends_a_transfer_that_is_under_way(source_of, started):
     failed: list[BaseException] = []
     with black_hole() as port:
         source = source_of(f"http://127.0.0.1:{port}/repo")
@@ -87,7 +87,7 @@ def test_closing_ends_a_transfer_that_is_under_way(source_of):
         asking.join()
 
     assert "closed" in str(failed[0])
-    assert psutil.Process().children(recursive=True) == []
+    assert started() == []
 
 
 def test_what_is_here_can_be_read_while_the_remote_hangs(tmp_path, repo, source_of):
