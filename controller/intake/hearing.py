@@ -4,20 +4,23 @@ Most reports say what the one before said, but for an id, a time and a few resul
 are those of the machine's last accepted report were read and checked then. This memory is a hint: the
 store takes changes only on top of the results it has on record, and asks for the whole otherwise.
 
-The digests here need not be hard to forge: whoever could make two lists of results with one digest
-speaks for that machine alone, and could as well send the first list again.
+What a machine shows may hold text that somebody without rights on it chose. So the digest of a whole
+report is one that cannot be forged, and prints, which live as long as the process, have a secret seed:
+nobody can write text that makes a turned result look as it did.
 """
 
 from __future__ import annotations
 
+import secrets
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
+from hashlib import sha256
 from threading import Lock
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
-from xxhash import xxh3_64_intdigest, xxh3_128_digest
+from xxhash import xxh3_64_intdigest
 
 from controller.errors import RejectedError
 from controller.intake.wire import instant, parse_report, parse_result
@@ -33,6 +36,8 @@ _GROUP: Final = 16
 """So many results are looked at together, and one by one only where the group has changed."""
 _MOST_CHANGED: Final = 4
 """When more than one in so many results changed, the whole is read: that is quicker then."""
+
+_SEED: Final = secrets.randbits(64)
 
 _Uuid = Annotated[str, msgspec.Meta(pattern=UUID_PATTERN)]
 
@@ -116,7 +121,7 @@ class Hearing:
         if cut is None:
             return parse_report(body), None
         envelope, results = cut
-        digest = xxh3_128_digest(results)
+        digest = sha256(results).digest()
         said = self._said.get(uuid)
         heard = Heard(body, results, said)
         since = Since(digest, None, heard.whole)
@@ -181,6 +186,10 @@ def _cut(body: bytes) -> tuple[_Envelope, memoryview] | None:
     return envelope, memoryview(body)[start:end]
 
 
+def _print(part: bytes | memoryview) -> int:
+    return xxh3_64_intdigest(part, _SEED)
+
+
 def _shape_of(results: bytes) -> int | None:
     """How a list of results is written; none when it is in no way that is known here."""
     for shape in (1, 0):
@@ -204,9 +213,9 @@ def _said(results: bytes, read: Sequence[Result]) -> Said | None:
     groups = _groups(results, order)
     if groups is None:
         return None
-    prints = array("Q", map(xxh3_64_intdigest, pieces))
+    prints = array("Q", map(_print, pieces))
     together = array("Q", [print_ for _, _, print_ in groups])
-    return Said(xxh3_128_digest(results), together, prints, order)
+    return Said(sha256(results).digest(), together, prints, order)
 
 
 def _aligned(pieces: list[bytes], ids: tuple[str, ...]) -> bool:
@@ -227,9 +236,9 @@ def _groups(results: bytes, order: Order) -> list[tuple[int, int, int]] | None:
         end = find(mark, start)
         if end < 0:
             return None
-        found.append((start, end, xxh3_64_intdigest(view[start:end])))
+        found.append((start, end, _print(view[start:end])))
         start = end + skip
-    found.append((start, len(results) - 2, xxh3_64_intdigest(view[start:-2])))
+    found.append((start, len(results) - 2, _print(view[start:-2])))
     return found
 
 
@@ -256,7 +265,7 @@ def _changes(
         if len(pieces) != len(ids[first : first + _GROUP]):
             return None
         for place, piece in enumerate(pieces, start=first):
-            print_ = xxh3_64_intdigest(piece)
+            print_ = _print(piece)
             if print_ == prints[place]:
                 continue
             prints[place] = print_
