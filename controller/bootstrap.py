@@ -21,7 +21,7 @@ from controller import __version__
 from controller.errors import SourceError, StoreInUseError
 from controller.model.integrity import AuditHead, Finding
 from controller.settings import Settings
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

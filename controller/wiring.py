@@ -26,7 +26,7 @@ from controller.reconcile.proposals import Proposer
 from controller.reconcile.reconciler import PassResult, Reconciler
 from controller.reconcile.tally import Tally
 from controller.settings import Settings
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 if TYPE_CHECKING:
     from controller.source.environment import Access

@@ -11,7 +11,9 @@ from typing import Any
 from controller.model.documents import Check, Policy, Waiver
 from controller.model.machine import Machine
 from controller.model.report import Report, Result
-from controller.store.interface import Claim, Submission, Writing
+from controller.store.port.machines import Claim
+from controller.store.port.reports import Submission
+from controller.store.port.store import Writing
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 

@@ -22,7 +22,8 @@ from controller.api.services import Services
 from controller.errors import ForbiddenError, UnauthenticatedError
 from controller.fleet.scores import unknown_machine
 from controller.model.terms import ROLES, Role
-from controller.store.interface import Principal, Reading, Store
+from controller.store.port.credentials import Principal
+from controller.store.port.store import Reading, Store
 
 _LOOPBACK: Final = re.compile(r"(?:localhost|\[::1\]|127(?:\.\d{1,3}){3})(?::\d+)?")
 VISIT_KEY: Final = "gitward.visit"

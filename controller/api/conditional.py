@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from controller.errors import PreconditionError
-from controller.store.interface import Reading
+from controller.store.port.store import Reading
 
 
 def snapshot_tag(reading: Reading, as_of: datetime) -> str:

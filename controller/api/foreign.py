@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from controller.api.metrics import Metrics
 from controller.api.services import Services
 from controller.errors import StoreError
-from controller.store.interface import Event
+from controller.store.port.sources import Event
 
 FOREIGN_MACHINE: Final = "ForeignMachine"
 """The reason of an event: a machine's token was used to speak for another machine."""

@@ -15,7 +15,7 @@ from controller.api.services import Services
 from controller.fleet.objects import exception_state
 from controller.model.source import SourceStatus
 from controller.model.terms import RISK_LEVELS
-from controller.store.interface import Reading
+from controller.store.port.store import Reading
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STATES: Final = ("active", "expiring", "scheduled", "expired")

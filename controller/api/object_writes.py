@@ -28,7 +28,7 @@ from controller.fleet.objects import (
 from controller.model.documents import AnyDocument
 from controller.model.managed import Managed
 from controller.model.terms import Kind
-from controller.store.interface import Reading, Writing
+from controller.store.port.store import Reading, Writing
 
 V = TypeVar("V")
 

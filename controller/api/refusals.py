@@ -10,7 +10,7 @@ from typing import Final
 
 from controller.api.access import Call
 from controller.errors import GitManagedError, GitOnlyError, StoreError
-from controller.store.interface import Event
+from controller.store.port.sources import Event
 
 WRITE_REFUSED: Final = "WriteRefused"
 """The reason of an event: somebody tried to change through the API what git alone decides."""

@@ -19,7 +19,7 @@ from controller.api.gate import SAFE_HEADERS, Gate
 from controller.api.report_route import LARGE, PATH, repeatable, result_of, shown, word_of
 from controller.errors import ControllerError, UnauthenticatedError
 from controller.intake.hearing import Heard
-from controller.store.interface import Receipt, Submission
+from controller.store.port.reports import Receipt, Submission
 
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8"})
 _LENGTH_DIGITS: Final = 6

@@ -32,7 +32,7 @@ from controller.intake.wire import MAX_BYTES
 from controller.model.report import Report
 from controller.model.terms import RiskLevel
 from controller.scoring.score import percent
-from controller.store.interface import Receipt, Submission
+from controller.store.port.reports import Receipt, Submission
 
 PATH: Final = REPORTS
 ACCESS: Final = Access(agent=True)

@@ -11,7 +11,8 @@ from typing import Protocol
 from controller.reconcile.preview import Previewer
 from controller.reconcile.proposals import Proposer
 from controller.reconcile.tally import Tally
-from controller.store.interface import Receipt, Store, Submission
+from controller.store.port.reports import Receipt, Submission
+from controller.store.port.store import Store
 
 
 class Waiter(Protocol):

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Final, Literal
 
 from controller.model.token import hash_token
-from controller.store.interface import Principal
+from controller.store.port.credentials import Principal
 
 __all__ = ["hash_token"]
 Prefix = Literal["gwu_", "gwa_", "gwe_"]

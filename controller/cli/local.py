@@ -25,14 +25,10 @@ from controller.model.notice import Notice
 from controller.model.source import RevisionRecord, SourceStatus
 from controller.model.terms import Role
 from controller.reconcile import operations
-from controller.store.interface import (
-    EnrollmentKeyInfo,
-    Event,
-    MachineQuery,
-    Reading,
-    Store,
-    TokenInfo,
-)
+from controller.store.port.credentials import EnrollmentKeyInfo, TokenInfo
+from controller.store.port.machines import MachineQuery
+from controller.store.port.sources import Event
+from controller.store.port.store import Reading, Store
 
 T = TypeVar("T")
 _CHUNK = 1000

@@ -17,7 +17,7 @@ from controller.model.terms import SEVERITIES
 if TYPE_CHECKING:
     from controller.fleet.results import MachineResult
     from controller.fleet.scores import MachineScore
-    from controller.store.interface import Store
+    from controller.store.port.store import Store
 
 _STYLE = {
     "critical": "bold red",

@@ -10,7 +10,9 @@ from controller.fleet.statistics import exception_counts
 from controller.model.conditions import Condition
 from controller.model.problem import Problem
 from controller.model.source import HeldPlan, RevisionRecord, SourceStatus
-from controller.store.interface import FleetTotals, InForce, Reading
+from controller.store.port.configuration import InForce
+from controller.store.port.fleet import FleetTotals
+from controller.store.port.store import Reading
 
 State = Literal["ready", "waiting", "trouble", "held", "suspended"]
 

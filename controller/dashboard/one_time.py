@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Final
 
 from controller.model.token import hash_token
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 LIFETIME: Final = timedelta(minutes=10)
 SESSION: Final = timedelta(hours=12)

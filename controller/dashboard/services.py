@@ -9,7 +9,7 @@ from datetime import datetime
 from controller.dashboard.one_time import OneTimeCodes
 from controller.errors import ControllerError
 from controller.reconcile.proposals import Proposer
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from controller.dashboard.one_time import SESSION
 from controller.errors import ForbiddenError
 from controller.model.terms import ROLES, Role
 from controller.model.token import hash_token
-from controller.store.interface import Principal, Reading
+from controller.store.port.credentials import Principal
+from controller.store.port.store import Reading
 
 _MAX_TOKEN: Final = 512
 THEME: Final = "gitward_theme"

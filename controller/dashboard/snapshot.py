@@ -6,7 +6,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 
-from controller.store.interface import FleetTotals, InForce, Reading
+from controller.store.port.configuration import InForce
+from controller.store.port.fleet import FleetTotals
+from controller.store.port.store import Reading
 
 
 class _Remembering:

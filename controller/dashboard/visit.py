@@ -17,7 +17,10 @@ from controller.dashboard.services import Services
 from controller.dashboard.session import may, theme_of
 from controller.errors import RejectedError
 from controller.model.terms import Role
-from controller.store.interface import FleetTotals, InForce, Principal, Reading
+from controller.store.port.configuration import InForce
+from controller.store.port.credentials import Principal
+from controller.store.port.fleet import FleetTotals
+from controller.store.port.store import Reading
 
 
 class Visit:

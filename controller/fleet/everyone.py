@@ -7,7 +7,7 @@ from typing import Final
 
 from controller.model.machine import Machine
 from controller.model.posture import Posture
-from controller.store.interface import Reading
+from controller.store.port.store import Reading
 
 _CHUNK: Final = 2000
 

@@ -17,7 +17,7 @@ from controller.model.terms import Scope, WaiverState
 from controller.scoring.coverage import Covered, Reviewed
 from controller.scoring.rulebook import Moment
 from controller.scoring.verdict import verdicts
-from controller.store.interface import Reading
+from controller.store.port.store import Reading
 
 Finding = Literal["expiring", "unused", "redundant", "too_broad"]
 FINDINGS: Final[tuple[Finding, ...]] = ("expiring", "unused", "redundant", "too_broad")

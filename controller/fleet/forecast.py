@@ -17,7 +17,7 @@ from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.scoring.verdict import Verdict, verdicts
 from controller.scoring.waivers import starts_at
-from controller.store.interface import Reading
+from controller.store.port.store import Reading
 
 Day = date
 """A field named ``date`` hides the type of that name."""

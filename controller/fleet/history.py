@@ -9,7 +9,8 @@ from typing import cast
 from controller.fleet.scores import approved_state
 from controller.model.terms import RiskLevel
 from controller.scoring.score import percent
-from controller.store.interface import CauseKind, Reading
+from controller.store.port.fleet import CauseKind
+from controller.store.port.store import Reading
 
 
 @dataclass(frozen=True, slots=True)

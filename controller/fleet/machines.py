@@ -9,7 +9,9 @@ from controller.fleet.scores import unknown_machine
 from controller.model.machine import Machine
 from controller.model.terms import EnrollmentStatus, Platform, RiskLevel
 from controller.scoring.score import percent
-from controller.store.interface import MachineQuery, Page, Reading
+from controller.store.port.machines import MachineQuery
+from controller.store.port.page import Page
+from controller.store.port.store import Reading
 
 
 @dataclass(frozen=True, slots=True)

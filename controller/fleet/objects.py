@@ -15,7 +15,9 @@ from controller.model.documents import Check, Document, Policy, Waiver
 from controller.model.managed import Managed, ManagedBy
 from controller.model.terms import WaiverState
 from controller.scoring.waivers import covers, state
-from controller.store.interface import FleetTotals, InForce, Reading
+from controller.store.port.configuration import InForce
+from controller.store.port.fleet import FleetTotals
+from controller.store.port.store import Reading
 
 _ANSWER = ConfigDict(json_schema_serialization_defaults_required=True)
 

@@ -17,7 +17,8 @@ from controller.model.terms import SEVERITIES, Outcome, Severity
 from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment
 from controller.scoring.score import Target
-from controller.store.interface import MachineState, Reading
+from controller.store.port.machines import MachineState
+from controller.store.port.store import Reading
 
 NO_EVIDENCE = Evidence()
 

@@ -14,7 +14,9 @@ from controller.model.machine import Machine
 from controller.model.terms import RiskLevel
 from controller.scoring.rulebook import Rulebook
 from controller.scoring.score import Score
-from controller.store.interface import InForce, MachineState, Reading
+from controller.store.port.configuration import InForce
+from controller.store.port.machines import MachineState
+from controller.store.port.store import Reading
 
 
 @dataclass(frozen=True, slots=True)

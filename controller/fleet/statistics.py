@@ -9,7 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from controller.model.terms import SEVERITIES, Severity
 from controller.scoring.waivers import state
-from controller.store.interface import FleetTotals, InForce, Reading, Totals, TrendPoint
+from controller.store.port.configuration import InForce
+from controller.store.port.fleet import FleetTotals, Totals, TrendPoint
+from controller.store.port.store import Reading
 
 Day = date
 """A field named ``date`` hides the type of that name."""

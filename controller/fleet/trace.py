@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from controller.errors import NotFoundError, RejectedError
 from controller.model.managed import ManagedBy
 from controller.model.terms import KINDS, Kind
-from controller.store.interface import AuditEntry, Reading
+from controller.store.port.store import Reading
+from controller.store.port.trail import AuditEntry
 
 _MOST: int = 100
 _BY_GIT = frozenset({"add", "change", "move", "adopt", "delete"})

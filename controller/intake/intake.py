@@ -17,7 +17,8 @@ from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
 from controller.errors import ControllerError, OverloadedError
-from controller.store.interface import Receipt, Store, Submission
+from controller.store.port.reports import Receipt, Submission
+from controller.store.port.store import Store
 
 MOST_WAITING: Final = 2_000
 """Reports that may wait; more are refused."""

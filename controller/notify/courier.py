@@ -16,7 +16,7 @@ from controller.failpoints import reached
 from controller.model.notice import Notice
 from controller.model.operator import Target
 from controller.notify.messages import request_for
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 """A message that could not be brought for so long is given up, so that those behind it may go."""

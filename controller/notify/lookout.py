@@ -11,7 +11,8 @@ from typing import Final
 from controller.errors import ControllerError
 from controller.model.documents import Waiver
 from controller.model.notice import MachineTurn
-from controller.store.interface import Event, Reading, Store, Writing
+from controller.store.port.sources import Event
+from controller.store.port.store import Reading, Store, Writing
 
 LOOK_SECONDS: Final = 2.0
 MANY: Final = 20

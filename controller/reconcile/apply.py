@@ -16,7 +16,8 @@ from controller.reconcile.plan import shifted
 from controller.reconcile.record import conclude, revision_record
 from controller.reconcile.work import Pass
 from controller.source.link import file_url
-from controller.store.interface import Event, Writing
+from controller.store.port.sources import Event
+from controller.store.port.store import Writing
 
 ADOPTED: Final = "Adopted"
 """The reason of an event: git took an object over."""

@@ -17,7 +17,9 @@ from controller.errors import ControllerError, LeaseLostError
 from controller.model.conditions import ConditionStatus
 from controller.model.source import SourceStatus
 from controller.reconcile.summarize import Told, with_conditions
-from controller.store.interface import CheckTotals, Event, Reading, Store
+from controller.store.port.fleet import CheckTotals
+from controller.store.port.sources import Event
+from controller.store.port.store import Reading, Store
 
 LOOK_SECONDS: Final = 2.0
 _NAMED: Final = 5

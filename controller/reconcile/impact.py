@@ -24,7 +24,7 @@ from controller.scoring.coverage import Covered, Reviewed
 from controller.scoring.ledger import column_sums
 from controller.scoring.profile import Profile
 from controller.scoring.verdict import Sums, Verdict, verdicts
-from controller.store.interface import Reading
+from controller.store.port.store import Reading
 
 _CHUNK: Final = 2000
 

@@ -14,7 +14,7 @@ from controller.model.terms import KINDS
 from controller.reconcile.plan import differences
 from controller.source.local import LocalRepository
 from controller.source.mirror_folder import MirrorFolder
-from controller.store.interface import Reading
+from controller.store.port.store import Reading
 
 
 def check_inventory(reading: Reading, status: SourceStatus, data: Path) -> Iterator[Finding]:

@@ -24,7 +24,8 @@ from controller.model.terms import KINDS
 from controller.reconcile.guards import PLURALS
 from controller.reconcile.plan import plan
 from controller.reconcile.summarize import with_conditions
-from controller.store.interface import Event, Reading, Store, Writing
+from controller.store.port.sources import Event
+from controller.store.port.store import Reading, Store, Writing
 
 LOOK_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)

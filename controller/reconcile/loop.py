@@ -15,7 +15,7 @@ from controller.reconcile.calm import Calm
 from controller.reconcile.ending import Ending
 from controller.reconcile.reconciler import PassResult, Reconciler
 from controller.reconcile.summarize import backoff
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 MIN_INTERVAL: Final = 10.0
 """Seconds; a remote is not asked more often by the clock alone."""

@@ -12,7 +12,8 @@ from datetime import datetime
 from controller.errors import ConflictError, NotFoundError, RejectedError
 from controller.model.conditions import SUSPENDED_REASON
 from controller.model.source import SourceStatus
-from controller.store.interface import Event, Reading, Store
+from controller.store.port.sources import Event
+from controller.store.port.store import Reading, Store
 
 
 def only_source(store: Store) -> str:

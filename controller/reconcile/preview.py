@@ -31,7 +31,7 @@ from controller.reconcile.plan import foreign, owned, plan
 from controller.reconcile.projection import Projection, in_force_now, project
 from controller.reconcile.review import judge_all, plan_body
 from controller.source.interface import Snapshot, Source
-from controller.store.interface import Reading, Store
+from controller.store.port.store import Reading, Store
 
 MOVERS: Final = 100
 MAX_FILES: Final = 20_000

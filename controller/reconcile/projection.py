@@ -18,7 +18,7 @@ from controller.model.posture import definition_digest
 from controller.model.terms import KINDS, Kind
 from controller.scoring.carry import Carry, same_facts
 from controller.scoring.rulebook import Rulebook
-from controller.store.interface import Reading
+from controller.store.port.store import Reading
 
 Objects = Mapping[tuple[Kind, str], Managed[Any]]
 

@@ -21,7 +21,7 @@ from controller.reconcile.preview import NO_LIMIT, check_paths, laid_over, refus
 from controller.reconcile.projection import in_force_now
 from controller.source.interface import Snapshot, Source
 from controller.source.proposal import BRANCHES, Change
-from controller.store.interface import Reading, Store
+from controller.store.port.store import Reading, Store
 
 
 class TakesProposals(Source, Protocol):

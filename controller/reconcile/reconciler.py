@@ -22,7 +22,7 @@ from controller.reconcile.steps import GROWING, STEPS
 from controller.reconcile.summarize import fresh, returned, with_settings
 from controller.reconcile.work import Pass
 from controller.source.interface import Source
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 NO_LIMIT: Final = SourceLimit()
 

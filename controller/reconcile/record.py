@@ -10,7 +10,8 @@ from controller.model.source import RevisionRecord, RevisionResult, SourceStatus
 from controller.reconcile.ending import Ending, EndKind
 from controller.reconcile.summarize import summarize, with_verification
 from controller.reconcile.work import Pass
-from controller.store.interface import Event, Writing
+from controller.store.port.sources import Event
+from controller.store.port.store import Writing
 
 _FRESH_SECONDS: Final = 30
 """A poll that finds nothing new is noted at most so often: nothing changed, nothing is written."""

@@ -18,7 +18,7 @@ from controller.reconcile.ending import Ending
 from controller.reconcile.memory import Memory
 from controller.reconcile.plan import Current
 from controller.source.interface import Snapshot, Source
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from controller.errors import ControllerError, LeaseLostError
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 _log = structlog.get_logger(__name__)
 KEEP: Final = timedelta(days=400)

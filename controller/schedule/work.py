@@ -12,7 +12,8 @@ from controller.model.machine import Asked
 from controller.model.posture import definition_digest
 from controller.scoring.rulebook import Rulebook
 from controller.scoring.staleness import next_due
-from controller.store.interface import RUN_LIFE, Duty, Reading, Run, Store
+from controller.store.port.machines import RUN_LIFE, Duty, Run
+from controller.store.port.store import Reading, Store
 
 LEAST_WAIT: Final = 5
 LONGEST_WAIT: Final = 300

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from controller.store.columns import instant, moment_of, to_json
 from controller.store.context import Context
 from controller.store.driver import Record
-from controller.store.interface import AuditEntry, Page
+from controller.store.port.page import Page
+from controller.store.port.trail import AuditEntry
 
 FIRST = "0" * 64
 """What the first row is chained to."""

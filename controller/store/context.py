@@ -13,7 +13,8 @@ from controller.scoring.carry import Carry
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import to_json
 from controller.store.driver import Session
-from controller.store.interface import FleetTotals, InForce
+from controller.store.port.configuration import InForce
+from controller.store.port.fleet import FleetTotals
 
 
 @dataclass(frozen=True, slots=True)

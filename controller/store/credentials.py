@@ -12,7 +12,7 @@ from controller.store.audit import AuditWriting
 from controller.store.columns import instant, moment_of, optional_instant, optional_moment
 from controller.store.context import Context
 from controller.store.driver import Record, Value
-from controller.store.interface import EnrollmentKeyInfo, Principal, TokenInfo
+from controller.store.port.credentials import EnrollmentKeyInfo, Principal, TokenInfo
 
 OneRow = Callable[[str, Sequence[Value]], Record | None]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from controller.model.documents import AnyDocument, Waiver
 from controller.store.columns import instant
-from controller.store.interface import Cause
+from controller.store.port.fleet import Cause
 from controller.store.rescoring import Rescoring
 
 

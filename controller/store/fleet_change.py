@@ -24,7 +24,7 @@ from controller.scoring.rulebook import kinds
 from controller.store.carrying import Carrying
 from controller.store.columns import instant, posture_of, tags_of
 from controller.store.context import Judged
-from controller.store.interface import Cause
+from controller.store.port.fleet import Cause
 from controller.store.score_rows import ScoreRows, keys_of
 from controller.store.staleness import Subject
 

@@ -15,7 +15,9 @@ from controller.model.terms import RISK_LEVELS
 from controller.scoring.ledger import OVERALL
 from controller.store.columns import instant, moment_of, truth
 from controller.store.driver import Record
-from controller.store.interface import (
+from controller.store.movements import TOTAL_COLUMNS
+from controller.store.objects_read import ObjectsReading
+from controller.store.port.fleet import (
     Cause,
     CheckTotals,
     FleetTotals,
@@ -25,8 +27,6 @@ from controller.store.interface import (
     Totals,
     TrendPoint,
 )
-from controller.store.movements import TOTAL_COLUMNS
-from controller.store.objects_read import ObjectsReading
 
 
 def totals_of(row: Sequence[int]) -> Totals:

@@ -25,8 +25,9 @@ from controller.store.columns import (
     standing_of,
 )
 from controller.store.driver import Record, Value
-from controller.store.interface import MachineQuery, MachineRow, Page
 from controller.store.objects_read import ObjectsReading
+from controller.store.port.machines import MachineQuery, MachineRow
+from controller.store.port.page import Page
 
 MACHINE: Final = (
     "m.number, m.uuid, m.hostname, m.os, m.arch, m.os_version, m.agent_version, m.tags, m.status,"

@@ -20,13 +20,6 @@ from controller.store.columns import (
     unpack_times,
 )
 from controller.store.evidence_rows import EvidenceReading
-from controller.store.interface import (
-    CheckTimes,
-    Duty,
-    MachineRow,
-    MachineState,
-    Run,
-)
 from controller.store.machine_list import (
     MACHINE,
     MACHINE_FROM,
@@ -34,6 +27,7 @@ from controller.store.machine_list import (
     machine_of,
     machine_row,
 )
+from controller.store.port.machines import CheckTimes, Duty, MachineRow, MachineState, Run
 
 
 class MachinesReading(MachineListReading, EvidenceReading):

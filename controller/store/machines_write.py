@@ -15,8 +15,9 @@ from controller.model.posture import Posture
 from controller.scoring.ledger import Ledger
 from controller.store.audit import AuditWriting
 from controller.store.columns import bitmap, instant, posture_of
-from controller.store.interface import Cause, Claim, Run
 from controller.store.machines_read import MachinesReading
+from controller.store.port.fleet import Cause
+from controller.store.port.machines import Claim, Run
 from controller.store.rescoring import Rescoring
 from controller.store.staleness import Subject
 

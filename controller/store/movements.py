@@ -14,7 +14,7 @@ from controller.scoring.ledger import OVERALL
 from controller.store.columns import instant
 from controller.store.context import Context
 from controller.store.driver import Record
-from controller.store.interface import Cause
+from controller.store.port.fleet import Cause
 from controller.store.staleness import Staleness
 
 TOTAL_COLUMNS: Final = (

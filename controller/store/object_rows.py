@@ -17,7 +17,7 @@ from controller.store.columns import instant, to_json
 from controller.store.definitions import Definitions
 from controller.store.driver import Value
 from controller.store.expiry import ExpiryWriting
-from controller.store.interface import Cause
+from controller.store.port.fleet import Cause
 from controller.store.sources import SourcesWriting
 
 SAVE_OBJECT: Final = (

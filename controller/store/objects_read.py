@@ -24,7 +24,7 @@ from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import moment_of
 from controller.store.context import Context
 from controller.store.driver import Record
-from controller.store.interface import InForce
+from controller.store.port.configuration import InForce
 
 ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     "policy": TypeAdapter(Policy),

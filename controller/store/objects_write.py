@@ -11,9 +11,9 @@ from controller.model.documents import AnyDocument, Check, Policy, Waiver
 from controller.model.managed import Managed
 from controller.model.terms import Kind
 from controller.scoring.carry import Carry
-from controller.store.interface import Cause
 from controller.store.object_rows import body_of
 from controller.store.plan_write import PlanWriting
+from controller.store.port.fleet import Cause
 
 
 class ObjectsWriting(PlanWriting):

@@ -24,7 +24,8 @@ from controller.store.columns import (
 )
 from controller.store.context import Context
 from controller.store.driver import Record
-from controller.store.interface import Event, Page
+from controller.store.port.page import Page
+from controller.store.port.sources import Event
 
 _SUBSCRIPTIONS: Final = "subscriptions"
 _TOLD_SINCE: Final = "told_since"

@@ -19,8 +19,8 @@ from controller.store.audit import Entry
 from controller.store.definitions import Definitions
 from controller.store.differences import kept
 from controller.store.driver import Value
-from controller.store.interface import Cause
 from controller.store.object_rows import SAVE_OBJECT, ObjectRows
+from controller.store.port.fleet import Cause
 
 _MANY: Final = 200
 """From so many objects on, all rows are read rather than one after the other."""

@@ -27,7 +27,9 @@ from controller.store.dealings import (
 )
 from controller.store.driver import Record
 from controller.store.evidence_rows import WRITE_SINCE, EvidenceWriting
-from controller.store.interface import RUN_LIFE, Cause, Receipt, Submission
+from controller.store.port.fleet import Cause
+from controller.store.port.machines import RUN_LIFE
+from controller.store.port.reports import Receipt, Submission
 from controller.store.rescoring import Rescoring
 from controller.store.staleness import Subject
 

@@ -22,7 +22,7 @@ from controller.scoring.standing import Standing, standings
 from controller.store.columns import instant, standing_columns
 from controller.store.context import Judged
 from controller.store.fleet_change import FleetChange
-from controller.store.interface import Cause
+from controller.store.port.fleet import Cause
 from controller.store.score_rows import keys_of
 from controller.store.staleness import Subject
 

@@ -14,8 +14,8 @@ from controller.scoring.profile import Profile
 from controller.store.columns import StandingColumns, instant
 from controller.store.context import Cache
 from controller.store.driver import Session
-from controller.store.interface import Cause
 from controller.store.movements import TOTAL_COLUMNS, Movements
+from controller.store.port.fleet import Cause
 
 
 @dataclass(slots=True)

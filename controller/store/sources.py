@@ -11,7 +11,8 @@ from controller.errors import NotFoundError
 from controller.model.source import RevisionRecord, SourceStatus
 from controller.store.columns import instant, moment_of
 from controller.store.context import Context
-from controller.store.interface import Event, Page
+from controller.store.port.page import Page
+from controller.store.port.sources import Event
 
 _STATUS: TypeAdapter[SourceStatus] = TypeAdapter(SourceStatus)
 _RECORD: TypeAdapter[RevisionRecord] = TypeAdapter(RevisionRecord)

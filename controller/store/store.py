@@ -15,11 +15,11 @@ from controller.store.credentials import CredentialsReading, CredentialsWriting,
 from controller.store.deliveries import DeliveriesWriting
 from controller.store.driver import Driver, Record
 from controller.store.fleet_read import FleetReading
-from controller.store.interface import Principal
 from controller.store.machines_read import MachinesReading
 from controller.store.machines_write import MachinesWriting
 from controller.store.objects_write import ObjectsWriting
 from controller.store.outbox import OutboxReading, OutboxWriting
+from controller.store.port.credentials import Principal
 from controller.store.reports import ReportsWriting
 from controller.store.retention import RetentionWriting
 from controller.store.sources import SourcesReading

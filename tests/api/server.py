@@ -32,7 +32,7 @@ from controller.model.terms import KINDS, ROLES, Kind, Role
 from controller.reconcile.plan import plan
 from controller.reconcile.preview import Previewer
 from controller.source.interface import Snapshot, Source, TreeFile
-from controller.store.interface import Store
+from controller.store.port.store import Store
 from controller.store.store import open_store
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from controller.config.load import SourceFile, assemble, read_file
 from controller.model.configuration import Configuration
 from controller.model.posture import Posture
 from controller.store.columns import Times, bitmap, instant, pack_times
-from controller.store.interface import Cause
+from controller.store.port.fleet import Cause
 from controller.store.store import SqlStore, open_store
 from tests.benchmarks.repository import check_id, fleet_repository
 

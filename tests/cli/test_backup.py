@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.store.interface import Submission
+from controller.store.port.reports import Submission
 from controller.store.store import open_store
 from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_report, sha
 from tests.cli.runner import run

@@ -13,7 +13,7 @@ import pytest
 
 from controller.reconcile.loop import Loop
 from controller.reconcile.reconciler import Reconciler
-from controller.store.interface import Claim
+from controller.store.port.machines import Claim
 from tests.cli.runner import Ran, run
 from tests.reconcile.repository import base, policy
 from tests.reconcile.rig import Rig

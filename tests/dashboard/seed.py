@@ -29,7 +29,9 @@ from controller.scoring.judge import judge
 from controller.source.address import parse_address
 from controller.source.interface import Source
 from controller.source.mirror import GitSource
-from controller.store.interface import Claim, Run, Store, Submission, Writing
+from controller.store.port.machines import Claim, Run
+from controller.store.port.reports import Submission
+from controller.store.port.store import Store, Writing
 from controller.store.store import open_store
 from tests.builders import add_key, sha
 from tests.reconcile.repository import ENVIRONMENT, Repository

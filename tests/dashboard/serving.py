@@ -17,7 +17,7 @@ from controller.api.services import Services as ApiServices
 from controller.dashboard.app import create_dashboard
 from controller.dashboard.services import Services
 from controller.intake.intake import Intake
-from controller.store.interface import Store
+from controller.store.port.store import Store
 
 
 def dashboard_services(store: Store, clock: Callable[[], datetime], **fields: object) -> Services:

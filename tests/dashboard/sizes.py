@@ -8,7 +8,9 @@ from pathlib import Path
 from controller.model.documents import Check
 from controller.model.report import Report, Result
 from controller.model.terms import KNOWN_CATEGORIES, SEVERITIES
-from controller.store.interface import Claim, Store, Submission, Writing
+from controller.store.port.machines import Claim
+from controller.store.port.reports import Submission
+from controller.store.port.store import Store, Writing
 from controller.store.store import open_store
 from tests.builders import NOW, add_key, make_check, make_policy, make_waiver, sha
 

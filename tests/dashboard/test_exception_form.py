@@ -12,7 +12,7 @@ from controller.config.compose import document_text
 from controller.config.directory import read_directory
 from controller.config.load import load
 from controller.model.documents import RepositorySettings
-from controller.store.interface import Store, Writing
+from controller.store.port.store import Store, Writing
 from controller.store.store import open_store
 from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_waiver, sha
 from tests.dashboard.conftest import Visits

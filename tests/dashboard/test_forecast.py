@@ -8,7 +8,7 @@ import httpx
 from controller.dashboard.charts.forecast import forecast_chart
 from controller.dashboard.charts.plot import WIDTHS
 from controller.fleet.forecast import Forecast, ForecastDay, Turn, forecast
-from controller.store.interface import Writing
+from controller.store.port.store import Writing
 from controller.store.store import open_store
 from tests.builders import NOW as STORE_NOW
 from tests.builders import make_check, make_policy, make_waiver, sha

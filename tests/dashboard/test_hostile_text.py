@@ -10,7 +10,8 @@ import pytest
 
 from controller.config.compose import document_text
 from controller.model.report import Report, Result
-from controller.store.interface import Claim, Submission
+from controller.store.port.machines import Claim
+from controller.store.port.reports import Submission
 from controller.store.store import open_store
 from tests.builders import NOW, add_key, make_check, make_policy, make_waiver, sha
 from tests.dashboard.conftest import Visits

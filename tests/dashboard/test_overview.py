@@ -11,7 +11,7 @@ import pytest
 from controller.dashboard.words import NOTHING
 from controller.model.conditions import Condition
 from controller.model.source import SourceStatus
-from controller.store.interface import Store
+from controller.store.port.store import Store
 from controller.store.store import open_store
 from tests.builders import (
     NOW,

@@ -10,7 +10,7 @@ import pytest
 
 from controller.dashboard.one_time import OneTimeCodes
 from controller.model.terms import ROLES
-from controller.store.interface import Store
+from controller.store.port.store import Store
 from tests.builders import NOW, add_key, enroll, sha
 from tests.dashboard.serving import serving
 from tests.dashboard.sizes import ADMIN, store_of

@@ -13,7 +13,7 @@ import pytest
 
 from controller.dashboard.app import create_dashboard
 from controller.store.driver import Record
-from controller.store.interface import Store
+from controller.store.port.store import Store
 from controller.store.sqlite.driver import SqliteSession
 from tests.builders import NOW
 from tests.dashboard.serving import dashboard_services

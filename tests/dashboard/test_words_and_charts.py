@@ -16,7 +16,7 @@ from controller.dashboard.charts.scale import score_range
 from controller.dashboard.charts.trend import points_of, trend_chart
 from controller.dashboard.session import safe_path
 from controller.fleet.history import HistoryPoint, PointCause
-from controller.store.interface import Cause, Movement, Totals
+from controller.store.port.fleet import Cause, Movement, Totals
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.fleet.statistics import TrendDay, average, share, trend
-from controller.store.interface import FleetTotals, Reading, Totals, TrendPoint
+from controller.store.port.fleet import FleetTotals, Totals, TrendPoint
+from controller.store.port.store import Reading
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 TODAY = NOW.date()

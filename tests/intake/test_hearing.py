@@ -19,7 +19,7 @@ from controller.intake.hearing import Hearing
 from controller.intake.wire import parse_report
 from controller.model.machine import Machine
 from controller.model.posture import definition_digest
-from controller.store.interface import Receipt, Submission
+from controller.store.port.reports import Receipt, Submission
 from controller.store.store import SqlStore, open_store
 from tests.builders import NOW, add_key, enroll, make_check, make_policy, sha
 

@@ -13,7 +13,7 @@ import pytest
 from controller.errors import OverloadedError, StoreUnavailableError, UnauthenticatedError
 from controller.intake.intake import Intake
 from controller.model.machine import Machine
-from controller.store.interface import Submission
+from controller.store.port.reports import Submission
 from controller.store.store import SqlStore, open_store
 from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_report, sha
 

@@ -16,7 +16,8 @@ from controller.errors import UsageError
 from controller.model.notice import Subscription
 from controller.model.operator import Target
 from controller.notify.courier import Courier, refuse_plain_http
-from controller.store.interface import Event, Store
+from controller.store.port.sources import Event
+from controller.store.port.store import Store
 from controller.store.store import open_store
 from tests.notify.receiver import Receiver, receiver
 from tests.reconcile.rig import Clock

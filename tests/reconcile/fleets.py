@@ -11,7 +11,7 @@ from typing import Any
 from controller.config.load import SourceFile, load
 from controller.model.machine import Machine
 from controller.model.report import Result
-from controller.store.interface import Submission
+from controller.store.port.reports import Submission
 from tests.api.server import Controller
 from tests.builders import add_key, enroll, make_report, sha
 

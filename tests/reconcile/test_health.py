@@ -10,7 +10,7 @@ from controller.model.conditions import HEALTHY_REASONS, ConditionStatus
 from controller.model.machine import Machine
 from controller.model.notice import Subscription
 from controller.reconcile.health import Effect, HealthWatch, judge, turned
-from controller.store.interface import CheckTotals
+from controller.store.port.fleet import CheckTotals
 from tests.builders import add_key, enroll, make_report, submit
 from tests.reconcile.repository import base, catalog
 from tests.reconcile.rig import Rig

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from controller.errors import ControllerError, RejectedError
 from controller.reconcile.preview import PlanRequest, Previewer
 from controller.scoring.score import percent
-from controller.store.interface import MachineQuery, Totals
+from controller.store.port.fleet import Totals
+from controller.store.port.machines import MachineQuery
 from controller.store.rescoring import Rescoring
 from tests.api.server import controller
 from tests.reconcile.fleets import World

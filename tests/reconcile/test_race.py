@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from controller.errors import ConflictError, GitManagedError, NotFoundError
-from controller.store.interface import Writing
+from controller.store.port.store import Writing
 from tests.reconcile.documents import policy as policy_document
 from tests.reconcile.repository import base, policy
 from tests.reconcile.rig import Rig

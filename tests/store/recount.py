@@ -8,7 +8,9 @@ from typing import Any
 
 from controller.scoring.ledger import effective
 from controller.scoring.standing import standings
-from controller.store.interface import CheckTotals, MachineQuery, Reading, Totals
+from controller.store.port.fleet import CheckTotals, Totals
+from controller.store.port.machines import MachineQuery
+from controller.store.port.store import Reading
 
 
 def recount(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.store.interface import Reading
+from controller.store.port.store import Reading
 from controller.store.store import SqlStore
 from tests.builders import (
     NOW,

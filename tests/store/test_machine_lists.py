@@ -10,7 +10,7 @@ import pytest
 
 from controller.model.terms import RISK_LEVELS
 from controller.store import machine_list
-from controller.store.interface import Claim, MachineQuery, MachineRow
+from controller.store.port.machines import Claim, MachineQuery, MachineRow
 from controller.store.store import SqlStore, open_store
 from tests.builders import NOW, add_key, make_check, make_policy, make_report, sha, submit
 

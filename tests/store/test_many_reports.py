@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller.store.interface import Submission
+from controller.store.port.reports import Submission
 from controller.store.rescoring import Rescoring
 from controller.store.store import open_store
 from tests.builders import make_report, sha

@@ -12,7 +12,7 @@ from controller.model.configuration import Place, kind_of
 from controller.model.documents import AnyDocument, RepositorySettings
 from controller.model.plan import Op, Operation, Plan
 from controller.model.source import Commit, RevisionRecord
-from controller.store.interface import Store
+from controller.store.port.store import Store
 from tests.builders import (
     NOW,
     add_key,

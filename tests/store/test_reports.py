@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from controller.errors import UnauthenticatedError
 from controller.model.machine import Machine
 from controller.model.report import Report, Result
-from controller.store.interface import Run, Store, Submission
+from controller.store.port.machines import Run
+from controller.store.port.reports import Submission
+from controller.store.port.store import Store
 from controller.store.store import SqlStore, open_store
 from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_report, sha, submit
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.store.audit import FIRST, chained
-from controller.store.interface import Store
+from controller.store.port.store import Store
 from controller.store.store import open_store
 from tests.builders import add_key, enroll, make_report, submit
 from tests.reconcile.repository import base, policy

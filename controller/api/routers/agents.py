@@ -14,7 +14,8 @@ from controller.api.route import Route
 from controller.api.tokens import hash_token
 from controller.fleet.machines import MachineEntry, machine_entry, machine_list
 from controller.model.terms import EnrollmentStatus, Platform, RiskLevel
-from controller.store.interface import MachineQuery, Reading
+from controller.store.port.machines import MachineQuery
+from controller.store.port.store import Reading
 
 router = APIRouter(prefix="/api/v1/agents", tags=["agents"], route_class=Route)
 AgentOrder = Literal["hostname", "score", "risk_level", "last_seen", "os", "created_at"]

@@ -15,7 +15,7 @@ from controller.api.route import Route
 from controller.api.tokens import ENROLLMENT, USER, hash_token, new_token
 from controller.errors import NotFoundError, RejectedError
 from controller.model.terms import Role
-from controller.store.interface import EnrollmentKeyInfo, TokenInfo
+from controller.store.port.credentials import EnrollmentKeyInfo, TokenInfo
 
 router = APIRouter(prefix="/api/v1", tags=["credentials"], route_class=Route)
 

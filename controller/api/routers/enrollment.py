@@ -14,7 +14,7 @@ from controller.api.tokens import AGENT, hash_token, new_token
 from controller.errors import UnauthenticatedError
 from controller.fleet.scores import unknown_machine
 from controller.model.terms import EnrollmentStatus
-from controller.store.interface import Claim
+from controller.store.port.machines import Claim
 
 router = APIRouter(prefix="/api/v1/enrollment", tags=["enrollment"], route_class=Route)
 Secret = Annotated[str | None, Header(max_length=512)]

@@ -18,7 +18,8 @@ from controller.model.source import RevisionRecord, SourceStatus
 from controller.reconcile import operations
 from controller.reconcile.preview import MAX_BYTES, PlanRequest
 from controller.reconcile.proposals import Proposed
-from controller.store.interface import AuditEntry, Event
+from controller.store.port.sources import Event
+from controller.store.port.trail import AuditEntry
 
 router = APIRouter(prefix="/api/v1/gitops", tags=["gitops"], route_class=Route)
 

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from controller.api.services import Services
 from controller.errors import NotFoundError, OverloadedError
 from controller.model.source import SourceStatus
-from controller.store.interface import Writing
+from controller.store.port.store import Writing
 
 Result = Literal["accepted", "suspended", "duplicate", "ignored", "pong"]
 _MOST_WAITING: Final = 4_096

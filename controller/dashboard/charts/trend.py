@@ -12,7 +12,7 @@ from controller.dashboard.charts.plot import WIDTHS, Plot, plot
 from controller.dashboard.charts.scale import path
 from controller.dashboard.words import clock, score, short
 from controller.fleet.statistics import average
-from controller.store.interface import Movement, Totals
+from controller.store.port.fleet import Movement, Totals
 
 HEIGHT: Final = 244
 _TOP: Final = 66

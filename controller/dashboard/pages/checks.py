@@ -18,7 +18,8 @@ from controller.fleet.statistics import share
 from controller.model.documents import Check
 from controller.model.managed import Managed
 from controller.model.terms import PLATFORMS, SEVERITIES
-from controller.store.interface import CheckTotals, MachineQuery
+from controller.store.port.fleet import CheckTotals
+from controller.store.port.machines import MachineQuery
 
 _SHOWN: Final = 12
 

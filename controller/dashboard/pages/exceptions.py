@@ -25,7 +25,7 @@ from controller.model.documents import Waiver
 from controller.model.managed import Managed
 from controller.model.terms import WaiverState
 from controller.scoring.waivers import starts_at
-from controller.store.interface import CheckTotals
+from controller.store.port.fleet import CheckTotals
 
 STATES: Final = ("active", "expiring", "scheduled", "expired")
 _MOST_MACHINES: Final = 50

@@ -13,7 +13,7 @@ from controller.dashboard.visit import Visit
 from controller.dashboard.words import machine_time
 from controller.fleet.machines import MachineEntry, machine_list
 from controller.model.terms import PLATFORMS, RISK_LEVELS, EnrollmentStatus
-from controller.store.interface import MachineQuery
+from controller.store.port.machines import MachineQuery
 
 SORTS: Final = ("hostname", "score", "risk_level", "last_seen", "os", "created_at")
 _STATUSES: Final = get_args(EnrollmentStatus)

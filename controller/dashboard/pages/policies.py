@@ -17,7 +17,7 @@ from controller.fleet.statistics import average, share
 from controller.model.documents import Check, Policy
 from controller.model.managed import Managed
 from controller.model.terms import RISK_LEVELS, SEVERITIES, Severity
-from controller.store.interface import CheckTotals, Totals
+from controller.store.port.fleet import CheckTotals, Totals
 
 
 @dataclass(frozen=True, slots=True)

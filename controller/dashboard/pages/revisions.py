@@ -20,7 +20,7 @@ from controller.fleet.statistics import average, share
 from controller.model.source import RevisionRecord
 from controller.model.terms import RISK_LEVELS
 from controller.reconcile import operations
-from controller.store.interface import Movement, Totals
+from controller.store.port.fleet import Movement, Totals
 
 _PER_PAGE: Final = 30
 _MOST_EXPORTED: Final = 1_000

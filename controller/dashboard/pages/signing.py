@@ -13,7 +13,7 @@ from controller.dashboard.render import render
 from controller.dashboard.services import Services
 from controller.dashboard.session import forget, keep, person, safe_path, theme_of, token_of
 from controller.dashboard.visit import see
-from controller.store.interface import Principal
+from controller.store.port.credentials import Principal
 
 _log = structlog.get_logger(__name__)
 _MAX_SECRET = 512

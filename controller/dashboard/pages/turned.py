@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from controller.store.interface import OutcomeChange
+from controller.store.port.fleet import OutcomeChange
 
 
 def turned(changes: Iterable[OutcomeChange], titles: Mapping[str, str]) -> dict[datetime, str]:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from controller.intake.hearing import Hearing
 from controller.intake.intake import Intake
 from controller.model.posture import definition_digest
-from controller.store.interface import Receipt, Submission
+from controller.store.port.reports import Receipt, Submission
 from controller.store.store import SqlStore
 from tests.benchmarks.client import all_at_once, request
 from tests.benchmarks.fleet import NOW, configuration, machine_uuid, stored, token

@@ -21,7 +21,7 @@ from typing import Any
 from controller.model.posture import Posture
 from controller.reconcile.preview import PlanRequest, Previewer
 from controller.store.columns import bitmap, instant, pack_times
-from controller.store.interface import Cause
+from controller.store.port.fleet import Cause
 from tests.api.server import Controller, controller
 from tests.benchmarks.measure import Outcome, faster, figure, interleave, show
 from tests.reconcile.fleets import SEVERITIES, yaml
