@@ -15,13 +15,13 @@ import secrets
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
-from itertools import zip_longest
 from threading import Lock
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from blake3 import blake3
 from xxhash import xxh3_64_intdigest as _print
+from xxhash import xxh3_128_digest as _print_of_all
 
 from controller.errors import RejectedError
 from controller.intake.wire import instant, parse_report, parse_result
@@ -68,6 +68,8 @@ class Said(NamedTuple):
 
     digest: bytes
     """Of all results as they came."""
+    print: bytes
+    """The same in 128 bits; five times as quick to make, and known to this process alone."""
     groups: array[int]
     """Prints of every ``_GROUP`` results together."""
     sizes: array[int]
@@ -124,20 +126,21 @@ class Hearing:
         if cut is None:
             return parse_report(body), None
         envelope, results = cut
-        digest = blake3(results).digest()
         said = self._said.get(uuid)
+        print_ = _print_of_all(results, _SEED)
         heard = Heard(body, results, said)
-        since = Since(digest, None, heard.whole)
         changed: tuple[Result, ...] = ()
-        if said is not None:
-            if said.digest != digest:
-                found = _changes(said, bytes(results))
-                if found is not None:
-                    changed, prints, groups, sizes = found
-                    heard.said = Said(digest, groups, sizes, prints, said.order)
-                    since = Since(said.digest, len(prints), heard.whole)
-            else:
-                since = Since(digest, len(said.prints), heard.whole)
+        if said is not None and said.print == print_:
+            digest = said.digest
+            since = Since(digest, len(said.prints), heard.whole)
+        else:
+            digest = blake3(results).digest()
+            since = Since(digest, None, heard.whole)
+            found = None if said is None else _changes(said, bytes(results))
+            if said is not None and found is not None:
+                changed, prints, groups, sizes = found
+                heard.said = Said(digest, print_, groups, sizes, prints, said.order)
+                since = Since(said.digest, len(prints), heard.whole)
         run_id = None if envelope.run_id is msgspec.UNSET else envelope.run_id
         collected_at = instant(envelope.collected_at)
         return Report(envelope.report_id, collected_at, changed, run_id, digest, since), heard
@@ -215,7 +218,8 @@ def _said(results: bytes, read: Sequence[Result]) -> Said | None:
     prints = array("Q", [_print(piece, _SEED) for piece in pieces])
     groups = array("Q", [_print(results[start:end], _SEED) for start, end in bounds])
     sizes = array("I", [end - start for start, end in bounds])
-    return Said(blake3(results).digest(), groups, sizes, prints, order)
+    whole = _print_of_all(results, _SEED)
+    return Said(blake3(results).digest(), whole, groups, sizes, prints, order)
 
 
 def _aligned(pieces: list[bytes], ids: tuple[str, ...]) -> bool:
@@ -237,8 +241,8 @@ def _bounds(
         return None
     starts_with, skip = results.startswith, len(between)
     found, start = [], len(begins)
-    for mark, size in zip_longest(order.marks, sizes[: len(order.marks)], fillvalue=0):
-        end = start + size
+    for number, mark in enumerate(order.marks):
+        end = start + sizes[number] if sizes else start
         if not starts_with(mark, end):
             end = results.find(mark, start)
             if end < 0:
