@@ -16,6 +16,7 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -39,7 +40,7 @@ _LOG_PAGES = 8_192
 """Pages of 4 KiB that the log may grow to before it is folded into the database."""
 
 
-_SIZES = (64, 32, 16, 8, 4, 2, 1)
+_SIZES = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 """Rows that one statement inserts.
 
 The library lets go of the interpreter at every step, and takes it back from threads that want it too.
@@ -54,6 +55,11 @@ def _for_rows(sql: str, count: int) -> str:
     return _VALUES.sub(lambda found: f" VALUES {', '.join([found[1]] * count)}", sql, count=1)
 
 
+@cache
+def _at_once(columns: tuple[str, ...], source: str) -> str:
+    return f"SELECT json_group_array(json_array({', '.join(columns)})) {source}"
+
+
 class SqliteSession:
     """A connection inside a transaction."""
 
@@ -62,6 +68,13 @@ class SqliteSession:
 
     def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]:
         return self._connection.execute(sql, parameters).fetchall()
+
+    def rows(
+        self, columns: Sequence[str], source: str, parameters: Sequence[Value]
+    ) -> list[list[Any]]:
+        (text,) = self._connection.execute(_at_once(tuple(columns), source), parameters).fetchone()
+        found: list[list[Any]] = msgspec.json.decode(text)
+        return found
 
     def one(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:
         row: Record | None = self._connection.execute(sql, parameters).fetchone()
