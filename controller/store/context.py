@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from controller.model.documents import AnyDocument
 from controller.model.terms import Kind, Platform
 from controller.scoring.absorb import Catalog
 from controller.scoring.carry import Carry
@@ -82,6 +83,13 @@ class Cache:
         return found
 
 
+class Written(NamedTuple):
+    """A document that was written as this text, so that who reads the text need not parse it."""
+
+    text: str
+    document: AnyDocument
+
+
 class Context:
     """The session and the cache; base of every part."""
 
@@ -94,7 +102,7 @@ class Context:
         # Nobody else changes these while a snapshot or a transaction lasts.
         self._counters: dict[str, int] = {}
         self._judged: Judged | None = None
-        self._stored: set[tuple[Kind, str]] = set()
+        self._stored: dict[tuple[Kind, str], Written | None] = {}
         """Objects that this transaction wrote since it last derived what is in force."""
         self._derived: int | None = None
         """The generation that it then had: what changed since is its own doing."""

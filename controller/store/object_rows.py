@@ -14,6 +14,7 @@ from controller.scoring.carry import Carry, same_facts
 from controller.scoring.rulebook import Moment
 from controller.store.audit import AuditWriting
 from controller.store.columns import instant, to_json
+from controller.store.context import Written
 from controller.store.definitions import Definitions
 from controller.store.driver import Value
 from controller.store.expiry import ExpiryWriting
@@ -54,8 +55,9 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
         """An object as a row that is about to be written."""
         kind, now = kind_of(document), instant(as_of)
         place = (origin.path, origin.line, origin.commit, origin.url) if origin else (None,) * 4
-        self._stored.add((kind, document.id))
-        return (kind, document.id, manager, body_of(document), *place, position, now, now)
+        text = body_of(document)
+        self._stored[kind, document.id] = Written(text, document)
+        return (kind, document.id, manager, text, *place, position, now, now)
 
     def position_of(
         self, document: AnyDocument, definitions: Definitions
@@ -77,7 +79,7 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
             " WHERE kind = ? AND id = ?",
             (instant(as_of), instant(as_of), kind, id_),
         )
-        self._stored.add((kind, id_))
+        self._stored[kind, id_] = None
 
     def configuration_changed(
         self,

@@ -22,7 +22,7 @@ from controller.model.posture import definition_digest
 from controller.model.terms import KINDS, Kind
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import moment_of
-from controller.store.context import Context
+from controller.store.context import Context, Written
 from controller.store.driver import Record
 from controller.store.port.configuration import InForce
 
@@ -54,14 +54,18 @@ def _renewed(
     return table if known.keys() >= fresh.keys() else dict(sorted(table.items()))
 
 
-def managed_of(row: Record) -> Managed[Any]:
+def managed_of(row: Record, written: Written | None) -> Managed[Any]:
     """An object from its row, in the order of ``_COLUMNS``."""
-    kind, _, _, manager, document, path, line, commit, url, created_at, updated_at, _ = row
+    kind, _, _, manager, text, path, line, commit, url, created_at, updated_at, _ = row
     origin = None
     if manager.startswith("git:"):
         origin = GitOrigin(manager.removeprefix("git:"), path, line, commit or "", url)
     return Managed(
-        document=ADAPTERS[kind].validate_json(document),
+        document=(
+            written.document
+            if written is not None and written.text == text
+            else ADAPTERS[kind].validate_json(text)
+        ),
         manager=manager,
         origin=origin,
         created_at=moment_of(created_at),
@@ -83,7 +87,7 @@ class ObjectsReading(Context):
             own = cached is not None and cached.generation == self._derived
             rows = self._rows_of(self._stored) if own else self._rows_since(cached)
             cached = self.cache.in_force = self._derive(generation, cached, *rows)
-            self._stored = set()
+            self._stored = {}
         self._derived = generation
         return cached
 
@@ -124,7 +128,7 @@ class ObjectsReading(Context):
         fresh: dict[Kind, dict[str, Managed[Any]]] = {kind: {} for kind in KINDS}
         placed: dict[str, int] = {}
         for row in rows:
-            fresh[row[0]][row[1]] = managed_of(row)
+            fresh[row[0]][row[1]] = managed_of(row, self._stored.get((row[0], row[1])))
             if row[-1] is not None:
                 placed[row[1]] = row[-1]
         for kind in KINDS:

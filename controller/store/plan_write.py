@@ -69,7 +69,9 @@ class PlanWriting(ObjectRows):
         definitions.write()
         self.db.many(SAVE_OBJECT, rows)
         self._make_room_for_names(plan, as_of)
-        self._update_places(manager, places or {}, links or {}, provenance)
+        written = {(operation.kind, operation.id) for operation in plan.operations}
+        moved = {key: place for key, place in (places or {}).items() if key not in written}
+        self._update_places(manager, moved, links or {}, provenance)
         self._save_settings(source, settings)
         self._read_back(plan, manager)
         cause = Cause("commit", record.revision, record.subject[:200])
@@ -133,13 +135,13 @@ class PlanWriting(ObjectRows):
         managers = self._managers(plan)
         for operation in plan.operations:
             stored = managers.get((operation.kind, operation.id))
-            fits = {
-                "add": stored is None,
-                "adopt": stored is not None and self._may_be_taken_over(stored),
-                "change": stored == manager,
-                "move": stored == manager,
-                "delete": stored == manager,
-            }[operation.op]
+            match operation.op:
+                case "add":
+                    fits = stored is None
+                case "adopt":
+                    fits = stored is not None and self._may_be_taken_over(stored)
+                case _:
+                    fits = stored == manager
             if not fits:
                 raise ConflictError(
                     f"{operation.kind} {operation.id!r} changed while the plan was made; it is "
@@ -231,7 +233,7 @@ class PlanWriting(ObjectRows):
                     " commit_sha = ?, version = version + 1 WHERE kind = ? AND id = ?",
                     (place.path, place.line, link, by, kind, id_),
                 )
-                self._stored.add((kind, id_))
+                self._stored.setdefault((kind, id_))
 
     def _save_settings(self, source: str, settings: RepositorySettings) -> None:
         self.db.run(
