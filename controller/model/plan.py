@@ -20,8 +20,7 @@ class FieldChange(NamedTuple):
     after: object
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One object's change."""
 
     op: Op

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from controller.config.load import FileContent, SourceFile, read_file
+from controller.config.load import FileContent, SourceFile
+from controller.config.second_reader import FilesReader
 from controller.source.interface import Snapshot, Source, TreeFile
 
 
@@ -61,7 +62,9 @@ class Contents:
 
 
 def _read(source: Source, files: Sequence[TreeFile]) -> dict[str, tuple[str, FileContent]]:
-    texts = source.read(files) if files else {}
-    return {
-        file.path: (file.blob, read_file(SourceFile(file.path, texts[file.blob]))) for file in files
-    }
+    if not files:
+        return {}
+    with FilesReader(len(files)) as reader:
+        texts = source.read(files)
+        found = reader.read([SourceFile(file.path, texts[file.blob]) for file in files])
+    return {file.path: (file.blob, content) for file, content in zip(files, found, strict=True)}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -287,8 +286,7 @@ def _with_hints(operations: list[Operation], current: Current) -> Iterator[Opera
             old = current[operation.kind, operation.id].document
             twin = added.get((operation.kind, _likeness(old)))
             if twin is not None:
-                operation = replace(
-                    operation,
+                operation = operation._replace(
                     hint=f"looks like a rename to {twin.place.path}; "
                     f"write 'id: {operation.id}' there to keep its history",
                 )

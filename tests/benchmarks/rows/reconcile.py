@@ -121,9 +121,7 @@ def flat(folder: Path) -> list[Outcome]:
     many = Controlled(folder / "flat-large", LARGE, flat=True)
     few.settle()
     many.settle()
-    less, more = interleave(
-        7, after_a_change(few, few.settle), after_a_change(many, many.settle)
-    )
+    less, more = interleave(7, after_a_change(few, few.settle), after_a_change(many, many.settle))
     few.close()
     many.close()
     name = f"the same change of {LARGE:,} files in three folders, beside {SMALL:,}"
