@@ -66,10 +66,11 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
         if not isinstance(document, Check):
             return None, []
         position = definitions.position(document)
-        stored = self.in_force().checks.get(document.id)
+        in_force = self.in_force()
+        stored = in_force.checks.get(document.id)
         if stored is None:
             return position, []
-        old = self.in_force().rulebook.positions[document.id]
+        old = in_force.rulebook.positions[document.id]
         carried = same_facts(stored.document, document) and old != position
         return position, [Carry(document.id, old, position)] if carried else []
 
