@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -63,6 +64,8 @@ class Cache:
         self.catalog: tuple[int, Catalog] | None = None
         self.span: tuple[int, datetime, datetime | None, Moment] | None = None
         self.totals: tuple[int, FleetTotals] | None = None
+        self.first_applied: tuple[object, Mapping[str, datetime]] | None = None
+        """With the very table of exceptions in force that it belongs to."""
         self.patience: tuple[int, dict[tuple[Platform, tuple[str, ...]], Patience]] | None = None
 
     def copy(self) -> Cache:
@@ -146,7 +149,7 @@ class Context:
         return Judged(**body, active=active, carry=carry)
 
     def save_judged(self, judged: Judged) -> None:
-        self._judged = None
+        self._judged = judged
         # Not ``asdict``, which copies each of thousands of names.
         body = {each.name: getattr(judged, each.name) for each in fields(judged)}
         body |= {"active": sorted(judged.active), "carry": [asdict(each) for each in judged.carry]}

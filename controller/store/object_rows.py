@@ -94,8 +94,7 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
         self.bump("generation")
         in_force = self.in_force()
         old, new = before.rulebook, in_force.rulebook
-        same = old.waivers is new.waivers and old.ended == new.ended
-        active = before.active if same else new.active_waivers(as_of)
+        active = before.active if old.timeline is new.timeline else new.timeline.active(as_of)
         after = self.cache.moment(in_force.generation, in_force.rulebook, active)
         self.rejudge(before, after, cause, as_of, numbers=numbers, carry=carry)
 

@@ -186,21 +186,23 @@ class ObjectsReading(Context):
         ):
             return span[3]
         rulebook = in_force.rulebook
-        found = self.cache.moment(in_force.generation, rulebook, rulebook.active_waivers(as_of))
-        self.cache.span = (in_force.generation, as_of, rulebook.next_instant(as_of), found)
+        found = self.cache.moment(in_force.generation, rulebook, rulebook.timeline.active(as_of))
+        self.cache.span = (in_force.generation, as_of, rulebook.timeline.next_instant(as_of), found)
         return found
 
     def judged_moment(self) -> Moment:
         """The moment that the newest stored scores were judged by."""
         in_force = self.in_force()
-        present = frozenset(id_ for id_ in self.judged().active if id_ in in_force.waivers)
-        return self.cache.moment(in_force.generation, in_force.rulebook, present)
+        active = frozenset(self.judged().active)
+        if not in_force.waivers.keys() >= active:
+            active = frozenset(id_ for id_ in active if id_ in in_force.waivers)
+        return self.cache.moment(in_force.generation, in_force.rulebook, active)
 
     def next_instant(self, as_of: datetime) -> datetime | None:
         rulebook = self.in_force().rulebook
-        if rulebook.active_waivers(as_of) != self.judged_moment().active:
+        if rulebook.timeline.active(as_of) != self.judged_moment().active:
             return as_of
-        return rulebook.next_instant(as_of)
+        return rulebook.timeline.next_instant(as_of)
 
     def unfinished(self) -> bool:
         return self.judged().cursor is not None
@@ -210,8 +212,13 @@ class ObjectsReading(Context):
         return moment_of(row[0]) if row and row[0] is not None else None
 
     def first_applied(self) -> Mapping[str, datetime]:
-        rows = self.db.all("SELECT id, created_at FROM object WHERE kind = 'exception'")
-        return {id_: moment_of(created_at) for id_, created_at in rows}
+        waivers = self.in_force().waivers
+        known = self.cache.first_applied
+        if known is None or known[0] is not waivers:  # an exception was written since
+            rows = self.db.all("SELECT id, created_at FROM object WHERE kind = 'exception'")
+            found = {id_: moment_of(created_at) for id_, created_at in rows}
+            known = self.cache.first_applied = (waivers, found)
+        return known[1]
 
     def known_position(self, check: Check) -> int | None:
         row = self.db.one(
