@@ -13,7 +13,7 @@ from controller.model.terms import Kind
 from controller.scoring.carry import Carry, same_facts
 from controller.scoring.rulebook import Moment
 from controller.store.audit import AuditWriting
-from controller.store.columns import instant, to_json
+from controller.store.columns import instant
 from controller.store.context import Written
 from controller.store.definitions import Definitions
 from controller.store.driver import Value
@@ -100,5 +100,5 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
 
 
 def body_of(document: AnyDocument) -> str:
-    """A document as it is stored."""
-    return to_json(document.model_dump(mode="json"))
+    """A document as it is stored; maps keep the order in which they were written."""
+    return document.model_dump_json()
