@@ -105,7 +105,9 @@ class Policy(Document):
     check_interval_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
     schedule: Line | None = None
     timezone: Line = "UTC"
-    passing_score_threshold: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 80
+    passing_score_threshold: Annotated[
+        float, Field(ge=0, le=100, allow_inf_nan=False, validate_default=True)
+    ] = 80
     include_checks: CheckGlobs = ()
     exclude_checks: CheckGlobs = ()
     severity_overrides: dict[CheckId, Severity] = {}

@@ -9,7 +9,7 @@ import pytest
 from controller.config.codes import CODES
 from controller.config.codes.page import page
 from controller.config.load import SourceFile, load
-from tests.config.repository import AS_OF, codes_of, repository
+from tests.config.repository import AS_OF, codes_of, errors, repository
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = SourceFile("gitward.yaml", b"exceptions: {require_owner: true, require_ticket: true}\n")
@@ -20,7 +20,7 @@ TOLD_APART = {"GW101", "GW102", "GW103", "GW104", "GW118", "GW119", "GW121", "GW
 
 
 def test_the_base_repository_has_no_error():
-    assert load(repository(), as_of=AS_OF).valid
+    assert not errors(load(repository(), as_of=AS_OF))
 
 
 @pytest.mark.parametrize(
