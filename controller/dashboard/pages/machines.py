@@ -47,8 +47,6 @@ def show(visit: Visit) -> Response:
         policy=in_force.policies.get(query.policy_id or ""),
         failing=failing,
         filtered=any(visit.query.get(name) for name in FILTERS),
-        risks=RISK_LEVELS,
-        platforms=PLATFORMS,
     )
 
 
