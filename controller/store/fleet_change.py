@@ -149,7 +149,7 @@ class FleetChange(ScoreRows, Carrying):
         """Write the rows that differ from what is there, and what readers will come to see change."""
         self.remove_scores(portion.gone())
         self.save_scores(sorted(portion.new, key=itemgetter(1, 2)))
-        self.replace_scores(sorted(portion.changed, key=itemgetter(7, 8)))
+        self.replace_scores(portion.changed)
         if portion.moved:
             body = zlib.compress(msgspec.json.encode(portion.moved), 1)
             self.db.run(

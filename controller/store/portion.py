@@ -13,7 +13,7 @@ from typing import Final
 
 from controller.scoring.many import Column
 from controller.store.columns import flags
-from controller.store.score_rows import rows_of
+from controller.store.score_rows import columns_of
 
 _POLICY_BITS: Final = 32
 _BARE_BITS: Final = 20
@@ -82,14 +82,13 @@ class Portion:
         now: Sequence[int],
     ) -> None:
         """Sort out the rows that are not stored just so."""
-        standings = rows_of(pair)
         if None not in before:
-            rows = zip(standings, machines, strict=True)
-            self.changed += [
-                (*standing, self._slot, machine, policy)
-                for standing, machine in compress(rows, map(ne, before, now))
-            ]
+            rows = zip(
+                *columns_of(pair), repeat(self._slot), machines, repeat(policy), strict=False
+            )
+            self.changed += compress(rows, map(ne, before, now))
             return
+        standings = zip(*columns_of(pair), strict=True)
         for standing, machine, was, is_ in zip(standings, machines, before, now, strict=True):
             if was is None:
                 self.new.append((self._slot, machine, policy, *standing))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
-from typing import Final
+from typing import Any, Final
 
 from controller.scoring.ledger import OVERALL, Ledger
 from controller.scoring.many import Column
@@ -105,11 +105,14 @@ class ScoreRows(Movements):
 
 def rows_of(columns: tuple[Column, Column]) -> Iterator[StandingColumns]:
     """Many machines' standings under one policy as rows of the score table."""
+    return zip(*columns_of(columns), strict=True)
+
+
+def columns_of(columns: tuple[Column, Column]) -> tuple[Iterable[Any], ...]:
+    """The same by column."""
     (hundredths, risks, compliant), (bare_hundredths, bare_risks, bare_compliant) = columns
-    return zip(
-        hundredths, risks, flags(compliant), bare_hundredths, bare_risks, flags(bare_compliant),
-        strict=True,
-    )  # fmt: skip
+    shown = hundredths, risks, flags(compliant)
+    return (*shown, bare_hundredths, bare_risks, flags(bare_compliant))
 
 
 def keys_of(profile: Profile | None, numbers: dict[str, int]) -> tuple[int, ...]:
