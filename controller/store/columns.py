@@ -6,7 +6,7 @@ import json
 import struct
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -154,6 +154,14 @@ def tags_of(column: str) -> tuple[str, ...]:
 def flag(value: bool | None) -> int | None:
     """A truth value's column."""
     return None if value is None else int(value)
+
+
+_FLAGS: Final = {None: None, False: 0, True: 1}
+
+
+def flags(values: Iterable[bool | None]) -> Iterator[int | None]:
+    """Truth values as columns. A driver takes a whole number several times sooner than a bool."""
+    return map(_FLAGS.__getitem__, values)
 
 
 def truth(column: int | None) -> bool | None:
