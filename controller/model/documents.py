@@ -43,11 +43,11 @@ def parse_instant(value: object) -> object:
     if value is None or isinstance(value, datetime):
         return value
     if isinstance(value, str):
+        if _TIMESTAMP.fullmatch(value):
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
         if _DATE.fullmatch(value):
             day = date.fromisoformat(value)
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
-        if _TIMESTAMP.fullmatch(value):
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
     raise ValueError("expected a date (2027-01-31) or a time with offset (2027-01-31T12:00:00Z)")
 
 

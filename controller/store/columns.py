@@ -108,8 +108,23 @@ def note_times(column: bytes, changed: Sequence[tuple[int, str, str]], seconds: 
     )
     count = len(notes) // _NOTE.size
     if count > _MOST_NOTES:
-        return pack_times(_with_notes(unpack_times(packed), notes))
+        return _packed_with(packed, notes)
     return b"%s%c%s%s" % (_NOTED, count, notes, packed)
+
+
+def _packed_with(packed: bytes, notes: bytes) -> bytes:
+    """Packed times with notes put into their places."""
+    flat = array("I", zlib.decompress(packed)) if packed else array("I")
+    count = len(flat) // 3
+    places = dict(zip(flat[:count], range(count), strict=True))
+    for noted, seconds in _NOTE.iter_unpack(notes):
+        place = places.get(noted & ~_FAILED)
+        if place is None:  # one that had no time yet: everything moves
+            return pack_times(_with_notes(unpack_times(packed), notes))
+        flat[count + place] = seconds
+        if noted & _FAILED and not flat[2 * count + place]:
+            flat[2 * count + place] = seconds
+    return _compressed(flat.tobytes())
 
 
 def _parted(column: bytes) -> tuple[bytes, bytes]:
