@@ -15,7 +15,7 @@ from controller.reconcile.loop import Loop
 from controller.reconcile.reconciler import Reconciler
 from controller.store.port.machines import Claim
 from tests.cli.runner import Ran, run
-from tests.reconcile.repository import base, policy
+from tests.reconcile.repository import Repository, base, policy
 from tests.reconcile.rig import Rig
 
 Capture = pytest.CaptureFixture[str]
@@ -320,3 +320,16 @@ def test_verify_is_zero_for_a_sound_folder_and_names_what_is_not(
     assert "audit: audit row 2: was edited" in ran.out
     body = json.loads(on(capsys, filled, "verify", "--format", "json").out)
     assert body["findings"][0]["about"] == "audit row 2"
+
+
+def test_an_empty_variable_counts_as_unset(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job sees a variable that its project does not define as an empty one."""
+    for name in ("SERVER", "TOKEN", "CA_FILE", "MOVERS", "FORMAT", "STRICT", "AS_OF"):
+        monkeypatch.setenv(f"GITWARD_{name}", "")
+    assert run(capsys, "init", tmp_path / "new").code == 0
+    assert run(capsys, "validate", tmp_path / "new").code == 0
+    repository = Repository(tmp_path / "new")
+    repository.commit({})
+    assert run(capsys, "plan", "--repo", repository.path).code == 0
