@@ -6,7 +6,7 @@ import json
 import struct
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -26,8 +26,9 @@ def instant(value: datetime) -> int:
     return (value - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=4096)
 def moment_of(column: int) -> datetime:
-    """The instant of a column."""
+    """The instant of a column; thousands of rows of one transaction share theirs."""
     return _EPOCH + timedelta(microseconds=column)
 
 
@@ -170,6 +171,14 @@ def flag(value: bool | None) -> int | None:
     return None if value is None else int(value)
 
 
+_FLAGS: Final = {None: None, False: 0, True: 1}
+
+
+def flags(values: Iterable[bool | None]) -> Iterator[int | None]:
+    """Truth values as columns. A driver takes a whole number several times sooner than a bool."""
+    return map(_FLAGS.__getitem__, values)
+
+
 def truth(column: int | None) -> bool | None:
     """The truth value of a column."""
     return None if column is None else bool(column)
@@ -204,9 +213,9 @@ def standing_of(columns: tuple[Any, ...]) -> Standing:
     )
 
 
-_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def to_json(value: object) -> str:
     """Canonical JSON: sorted keys, no blanks."""
-    return _encode(value)
+    return _encode(value).decode()

@@ -63,7 +63,7 @@ class Rescoring(FleetChange):
             active=tuple(sorted(after.active)),
             changed_at=instant(as_of),
         )
-        schedules = numbers is None and _paces(before) != _paces(after)
+        schedules = numbers is None and _other_paces(before, after)
         narrow = numbers is not None and len(numbers) <= self.in_place
         if not narrow and (judged.cursor is not None or self._approved() > self.in_place):
             self._begin_fleet_change(judged, cause, as_of, carry, schedules=schedules)
@@ -179,5 +179,10 @@ class Rescoring(FleetChange):
                 ledger.bits(effective(old, posture), effective(new, moved))
 
 
-def _paces(moment: Moment) -> frozenset[tuple[object, ...]]:
-    return paces(each.document for each in moment.rulebook.policies.values())
+def _other_paces(before: Moment, after: Moment) -> bool:
+    """Whether any policy asks for other paces than before; most are the very same objects."""
+    old, new = before.rulebook.policies, after.rulebook.policies
+    came = [each for id_, each in new.items() if old.get(id_) is not each]
+    went = [old[each.id] for each in came if each.id in old]
+    went += [old[id_] for id_ in old.keys() - new.keys()]
+    return paces(each.document for each in came) != paces(each.document for each in went)
