@@ -32,7 +32,11 @@ class Session(Protocol):
         """Run a statement; how many rows it touched."""
         ...
 
-    def many(self, sql: str, parameters: Iterable[Sequence[Value]]) -> None: ...
+    def many(
+        self, sql: str, parameters: Iterable[Sequence[Value]], *, repeatable: bool = False
+    ) -> None:
+        """Run a statement for many rows; ``repeatable``: a row may as well be written twice."""
+        ...
 
     def columns(
         self, columns: Sequence[str], source: str, parameters: Sequence[Value] = ()

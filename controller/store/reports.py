@@ -99,24 +99,21 @@ class ReportsWriting(Rescoring, EvidenceWriting):
                     answers[n] = error
             self._write_out(scene)
         if latest is not None:
-            self.db.run(
-                "UPDATE counter SET value = ? WHERE name = 'reported' AND value < ?",
-                (instant(latest), instant(latest)),
-            )
+            self.reported = instant(latest)
         if latest is not None and (scene.ledger.totals or scene.ledger.checks):
             self.post(scene.ledger, scene.judged.target_slot, latest)
         return [answers[n] for n in range(len(submissions))]
 
     def _write_out(self, scene: _Scene) -> None:
         """Write what was gathered, each table once."""
-        for sql, rows in (
-            (WRITE, scene.contacts),
-            (WRITE_FACTS, scene.postures),
-            (ADD_LINE, scene.lines),
-            (_ADD_TRANSITION, scene.transitions),
+        for sql, rows, repeatable in (
+            (WRITE, scene.contacts, True),
+            (WRITE_FACTS, scene.postures, True),
+            (ADD_LINE, scene.lines, False),
+            (_ADD_TRANSITION, scene.transitions, False),
         ):
             if rows:
-                self.db.many(sql, rows)
+                self.db.many(sql, rows, repeatable=repeatable)
         for gathered in (scene.contacts, scene.postures, scene.lines, scene.transitions):
             gathered.clear()
 

@@ -46,8 +46,8 @@ _LOG_PAGES = 8_192
 _numbers = msgspec.json.Decoder(list[int]).decode
 
 
-_SIZES = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
-"""Rows that one statement inserts.
+_SIZES = (64, 56, 48, 40, 32, 28, 24, 20, 16, 14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1)
+"""Rows that one statement inserts: any number below the largest is one of these, or two together.
 
 The library lets go of the interpreter at every step, and takes it back from threads that want it too.
 So a step for each row costs more than the row; a few fixed sizes are compiled once each.
@@ -89,11 +89,16 @@ class SqliteSession:
     def run(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         return self._connection.execute(sql, parameters).rowcount
 
-    def many(self, sql: str, parameters: Iterable[Sequence[Value]]) -> None:
+    def many(
+        self, sql: str, parameters: Iterable[Sequence[Value]], *, repeatable: bool = False
+    ) -> None:
         rows = list(parameters)
         if _VALUES.search(sql) is None:
             self._connection.executemany(sql, rows)
             return
+        if repeatable and rows:
+            left = len(rows) % _SIZES[0]
+            rows += rows[-1:] * (min(each for each in (0, *_SIZES) if each >= left) - left)
         start = 0
         for size in _SIZES:
             statement = _for_rows(sql, size)
