@@ -24,6 +24,7 @@ from controller.config.load import is_document
 from controller.model.machine import Machine
 from controller.model.report import Report, Result
 from controller.model.terms import ROLES
+from controller.reconcile.preview import Previewer
 from controller.reconcile.reconciler import Reconciler
 from controller.scoring.judge import judge
 from controller.source.address import parse_address
@@ -66,6 +67,10 @@ class Seeded:
 
     def clock(self) -> datetime:
         return self.now
+
+    @property
+    def previewer(self) -> Previewer:
+        return Previewer(self.source, self.store)
 
     def read_file(self, name: str, path: str) -> str | None:
         with self.store.read() as reading:
