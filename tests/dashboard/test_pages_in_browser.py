@@ -43,8 +43,6 @@ STATES = (
     "/policies?search=nothing-is-called-so",
     "/revisions/{rejected}",
 )
-
-
 """What a filter, a search or time leaves."""
 
 
