@@ -41,6 +41,9 @@ MACHINE: Final = (
     " m.created_at, m.approved_at, m.approved_by, c.last_seen, c.reported_at"
 )
 MACHINE_FROM: Final = " FROM machine m JOIN contact c ON c.machine = m.number"
+WALKED: Final = "coalesce(m.status, '') = 'approved'"
+"""SQL: who is approved, where machines are walked by number. Not a bare comparison, for which a database
+takes the index of statuses, and then sorts all machines for each portion of the walk."""
 _STANDING: Final = (
     "c.stale_at, s.hundredths, s.risk, s.compliant,"
     " s.bare_hundredths, s.bare_risk, s.bare_compliant"

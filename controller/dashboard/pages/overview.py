@@ -44,7 +44,7 @@ def show(visit: Visit) -> Response:
     moves = visit.reading.movements(visit.as_of - timedelta(days=DAYS), "commit")
     soon = sum(
         1
-        for id_ in visit.in_force.rulebook.active_waivers(visit.as_of)
+        for id_ in visit.in_force.rulebook.timeline.active(visit.as_of)
         if (ends := visit.in_force.waivers[id_].document.expires_at) is not None
         and ends - visit.as_of <= _SOON
     )
