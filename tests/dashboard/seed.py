@@ -13,7 +13,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -323,6 +323,16 @@ def _enroll(made: Seeded, count: int) -> Fleet:
                 )
             fleet.append((demo, machine))
     return fleet
+
+
+def join(made: Seeded, hostname: str) -> Machine:
+    """One more machine of that name, which reports once."""
+    demo = replace(next(iter(machines(1, SEED))), hostname=hostname)
+    with made.store.write() as writing:
+        claim = Claim(hostname, demo.os, demo.arch, __version__, demo.os_version)
+        machine = writing.enroll(claim, sha("seed"), sha(hostname), made.now)
+        writing.record_reports([_submission(writing, demo, machine, DAYS, made.now)])
+    return machine
 
 
 def _speaks(demo: DemoMachine, day: int, last: int) -> bool:

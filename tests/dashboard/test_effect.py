@@ -11,7 +11,7 @@ import pytest
 from controller.store.port.machines import Claim
 from tests.builders import sha
 from tests.dashboard.conftest import Visits
-from tests.dashboard.seed import Seeded, seeded
+from tests.dashboard.seed import Seeded, join, seeded
 from tests.dashboard.serving import serving
 from tests.dashboard.test_exception_form import SAME, post
 from tests.dashboard.test_pages_in_browser import serious
@@ -84,6 +84,23 @@ def test_whoever_may_confirm_a_held_plan_sees_first_what_it_would_do(
     assert int(figure(page, "Changes that weaken")) > 0
     row = page.get_by_role("row").filter(has_text="Linux - hardened")
     assert "would be gone" in row.inner_text()
+    visitor.seen.check()
+
+
+def test_what_machines_call_themselves_is_text_there_too(
+    held: tuple[Seeded, str], visit: Visits
+) -> None:
+    made, site = held
+    hostile = "<img src=x onerror=alert(1)>"
+    join(made, hostile)
+    with made.store.read() as reading:
+        (record,) = [e for e in reading.revisions(1, 20).items if e.result == "held"]
+    visitor = visit(site, made.tokens["viewer"])
+
+    page = visitor.open(f"/revisions/{record.sha}/effect")
+
+    assert hostile in page.locator("td a.name").all_text_contents()
+    assert page.locator("main img").count() == 0
     visitor.seen.check()
 
 
