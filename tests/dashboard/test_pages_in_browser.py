@@ -46,6 +46,11 @@ STATES = (
 """What a filter, a search or time leaves."""
 
 
+SQUEEZED = """names => names.filter(each => each.textContent.length > 8
+    && each.checkVisibility() && each.getBoundingClientRect().width < 48).map(each => each.textContent)"""
+"""Names in a column so narrow that their words are broken letter by letter."""
+
+
 def address(fleet: Seeded, path: str) -> str:
     with fleet.store.read() as reading:
         worst = reading.lowest_scores(1, fleet.now)[0].machine.uuid
@@ -67,6 +72,7 @@ def test_every_page_is_quiet_and_fits_a_phone_and_a_wall(
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0, f"{width} px"
         assert page.locator("h1").count() == 1
+        assert page.locator("td .name").evaluate_all(SQUEEZED) == [], f"{width} px"
     visitor.seen.check()
 
 
