@@ -43,6 +43,7 @@ def accepted(*checks: str) -> dict[str, Any]:
 
 
 def told(body: dict[str, Any], id_: str) -> dict[str, Any]:
+    found: dict[str, Any]
     (found,) = (each for each in body["operations"] if each["id"] == id_)
     return found
 

@@ -25,7 +25,7 @@ def asked(check: Check) -> dict[str, Any]:
     return {
         "query": check.query,
         "comparison_operator": check.comparison_operator,
-        "expected_result": dict(check.expected_result or {}),
+        "expected_result": check.expected_result,
     }
 
 
