@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.errors import GitManagedError
 from controller.reconcile.loop import Loop
 from controller.reconcile.reconciler import Reconciler
 from controller.store.port.machines import Claim
@@ -275,6 +276,23 @@ def test_an_object_is_traced_to_its_author(capsys: Capture, filled: Rig) -> None
         assert told in ran.out
     body = json.loads(on(capsys, filled, "trace", "policy/laptops", "--format", "json").out)
     assert (body["path"], body["line"], body["source"]) == ("policies/laptops.yaml", 1, "default")
+
+
+def test_a_comment_moves_the_files_commit_and_not_the_objects(capsys: Capture, filled: Rig) -> None:
+    """Who is refused looks at the file as it is; who audits asks who changed the object."""
+    first = filled.repository.head
+    filled.commit({"policies/laptops.yaml": "# Asked about in May\n\n" + policy()}, "Explain")
+    filled.reconcile()
+    commented = filled.repository.head
+    body = json.loads(on(capsys, filled, "trace", "policy/laptops", "--format", "json").out)
+    out = on(capsys, filled, "trace", "policy/laptops").out
+
+    assert (body["commit"], body["file_commit"], body["line"]) == (first, commented, 3)
+    assert f"declared   policies/laptops.yaml:3 at {commented[:12]}" in out
+    assert f"commit     {first}" in out
+    with pytest.raises(GitManagedError) as refused, filled.store.write() as writing:
+        writing.delete_object("policy", "laptops", actor="ada", as_of=filled.clock())
+    assert f"policies/laptops.yaml:3 at {commented[:7]}" in str(refused.value)
 
 
 def test_a_deleted_object_is_still_traced(capsys: Capture, filled: Rig) -> None:
