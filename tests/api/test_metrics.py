@@ -86,7 +86,7 @@ def test_every_series_is_named_in_the_reference_with_its_kind_and_labels(
     exported = {
         each.name + ("_total" if each.type == "counter" else ""): (
             each.type,
-            tuple(counted.get(each.name) or getattr(each, "_labelnames", ())),
+            tuple(counted.get(each.name) or getattr(each, "_labelnames", None) or ()),
         )
         for each in families
     }
