@@ -6,7 +6,6 @@ other, to the repository's settings and to the clock.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +34,7 @@ __all__ = [
     "read_file",
 ]
 
+_ABOUT_SLIMRMM: Final = ("GW313", "GW5")
 _NO_TIMES: Final[Mapping[str, datetime]] = MappingProxyType({})
 
 
@@ -44,11 +44,6 @@ class Loaded:
 
     configuration: Configuration
     problems: tuple[Problem, ...]
-
-    @property
-    def valid(self) -> bool:
-        """Whether no problem is an error."""
-        return all(problem.level != "error" for problem in self.problems)
 
 
 def load(
@@ -122,8 +117,19 @@ def assemble_whole(
     for found in exceptions:
         problems += reviews(found, settings, as_of, first_applied)
     problems += twins(exceptions, as_of)
-    loaded = Loaded(configuration, tuple(sorted(set(problems))))
+    loaded = Loaded(configuration, worth_telling(problems, settings))
     return Whole(loaded, selected, policies, checks, exceptions)
+
+
+def worth_telling(problems: Iterable[Problem], settings: RepositorySettings) -> tuple[Problem, ...]:
+    """Every problem once, in order, without warnings about agents that do not report here."""
+    return tuple(
+        sorted(
+            each
+            for each in set(problems)
+            if settings.slimrmm_agents or not each.code.startswith(_ABOUT_SLIMRMM)
+        )
+    )
 
 
 def _by_id(found: Iterable[Found[D_co]]) -> dict[str, Declared[D_co]]:
@@ -202,7 +208,7 @@ def twins(exceptions: Iterable[Found[Waiver]], as_of: datetime) -> Iterator[Prob
 def _alike_paths(contents: Sequence[FileContent]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for content in contents:
-        folded = unicodedata.normalize("NFKC", content.path).casefold()
+        folded = uniqueness.fold(content.path)
         other = seen.setdefault(folded, content.path)
         if other is not content.path:
             message = f"is the same file as {other!r} on some systems; rename one"

@@ -9,7 +9,7 @@ import pytest
 from controller.config.codes import CODES
 from controller.config.codes.page import page
 from controller.config.load import SourceFile, load
-from tests.config.repository import AS_OF, codes_of, repository
+from tests.config.repository import AS_OF, codes_of, errors, repository
 from tests.config.test_codes_on_disk import ON_DISK
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ makes those that only a reconciler finds."""
 
 
 def test_the_base_repository_has_no_error():
-    assert load(repository(), as_of=AS_OF).valid
+    assert not errors(load(repository(), as_of=AS_OF))
 
 
 @pytest.mark.parametrize(
