@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from controller.cli import exchange
+from controller.cli import exchange, remote
 from controller.cli.plan import RENDERERS
 from controller.cli.plan_gate import gate
 from controller.cli.plan_shape import is_plan
@@ -24,6 +24,7 @@ from tests.api.documents import base
 from tests.api.server import Api, controller, serve
 from tests.cli.runner import Ran, run
 from tests.reconcile.repository import Repository
+from tests.source.servers import black_hole
 
 Capture = pytest.CaptureFixture[str]
 SECRET = "secret-canary"
@@ -163,6 +164,47 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
         ran = plan(capsys, repository, address)
     assert ran.code == 3
     assert "does not answer in time" in ran.err
+
+
+def test_a_server_that_never_answers_is_given_up(
+    capsys: Capture, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "_PLAN_SECONDS", 0.2)
+    with black_hole() as port:
+        ran = plan(capsys, repository, f"http://127.0.0.1:{port}")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.endswith("does not answer in time; try again later\n")
+
+
+def test_a_revoked_token_is_one_sentence_and_three(
+    capsys: Capture, api: Api, repository: Repository
+) -> None:
+    listed = api.get("/api/v1/tokens").json()["items"]
+    (viewer,) = (each["id"] for each in listed if each["role"] == "viewer")
+    assert api.delete(f"/api/v1/tokens/{viewer}").status_code == 204
+    ran = plan(capsys, repository, api.address, api.controller.tokens["viewer"])
+    assert (ran.code, ran.out) == (3, "")
+    assert "unknown, expired or revoked; ask for a new one" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_busy_controller_is_asked_again_until_it_answers(
+    capsys: Capture, api: Api, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(remote, "_PAUSE", 0.0)
+    ask = remote.Exchange.send
+    busy = refusal(503, "scores are still being brought to main", "TRY_LATER")
+
+    def answer(self: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(arguments[1])
+        if len(asked) < 4:
+            return exchange.Answer(503, busy.partition(b"\r\n\r\n")[2])
+        return ask(self, *arguments, **options)
+
+    monkeypatch.setattr(remote.Exchange, "send", answer)
+    ran = plan(capsys, repository, api.address, api.controller.tokens["viewer"])
+    assert (ran.code, len(asked)) == (1, 4)
 
 
 def test_an_answer_without_an_end_is_given_up(
