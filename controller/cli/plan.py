@@ -202,7 +202,7 @@ def _say(message: str) -> None:
 
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 6:
-        raise UsageError(f"{text!r} is no number of machines from 0 to 999999")
+        raise UsageError(f"--movers {text!r} is no number of machines from 0 to 999999")
     return int(text)
 
 

@@ -193,7 +193,7 @@ def test_a_busy_controller_is_asked_again_until_it_answers(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(remote, "_PAUSE", 0.0)
-    ask = remote.Exchange.send
+    ask = exchange.Exchange.send
     busy = refusal(503, "scores are still being brought to main", "TRY_LATER")
 
     def answer(self: Any, *arguments: Any, **options: Any) -> Any:
@@ -202,7 +202,7 @@ def test_a_busy_controller_is_asked_again_until_it_answers(
             return exchange.Answer(503, busy.partition(b"\r\n\r\n")[2])
         return ask(self, *arguments, **options)
 
-    monkeypatch.setattr(remote.Exchange, "send", answer)
+    monkeypatch.setattr(exchange.Exchange, "send", answer)
     ran = plan(capsys, repository, api.address, api.controller.tokens["viewer"])
     assert (ran.code, len(asked)) == (1, 4)
 
