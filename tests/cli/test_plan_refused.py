@@ -84,7 +84,7 @@ def raw(answer: bytes) -> Iterator[str]:
                 while b"\r\n\r\n" not in request:
                     request += connection.recv(65_536)
                 head, _, body = request.partition(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length:")[2].split()[0])
+                length = int((head.lower().partition(b"content-length:")[2].split() or [b"0"])[0])
                 while len(body) < length:
                     body += connection.recv(65_536)
                 connection.sendall(answer)
@@ -252,6 +252,51 @@ def test_a_plan_with_anything_missing_or_of_another_type_is_refused_or_printed(a
             refused += 1
     assert printed > 0
     assert refused > 100
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("get", "policies"),
+        ("score", "web-01"),
+        ("exceptions", "--unused"),
+        ("forecast",),
+        ("trace", "policy/servers"),
+        ("reconcile",),
+        ("events",),
+        ("token", "create", "x", "--role", "viewer"),
+        ("enrollment-key", "create"),
+        ("export", "nowhere"),
+    ],
+    ids=" ".join,
+)
+def test_every_other_command_takes_an_empty_answer_for_a_refusal(
+    capsys: Capture, command: tuple[str, ...]
+) -> None:
+    with raw(http(200, {})) as address:
+        ran = run(capsys, *command, "--server", address, "--token", SECRET)
+    assert (ran.code, ran.out) == (3, "")
+    assert "is it as new as this command?" in ran.err
+    assert SECRET not in ran.err
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://", "ftp://host", "host", "http://[::1", "http://127.0.0.1:port", "https://a b.example",
+        "https://a\nb", "http://127.0.0.1:99999", "https://xn--/", f"https://{'a' * 300}.example",
+        f"https://user:{SECRET}@host.example", "https://host.example/?x=1", "http://host.example",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_or_would_show_the_token_is_wrong_usage(
+    capsys: Capture, repository: Repository, address: str
+) -> None:
+    ran = plan(capsys, repository, address, "token")
+    assert (ran.code, ran.out) == (2, "")
+    assert "https://" in ran.err
+    assert ran.err.count("\n") == 1
+    assert SECRET not in ran.err
 
 
 @pytest.mark.parametrize("token", ["tok\nen", "t\u00f6ken", "to\x7fken"])
