@@ -339,6 +339,19 @@ def test_every_problem_that_only_the_controller_sees_is_named(
     ]
 
 
+def test_a_head_with_problems_is_refused_over_http_with_each_place_said_once(api: Api) -> None:
+    files = {"policies/broken.yaml": "name: x\ncis_level: level_9\n"}
+    answer = api.post("/api/v1/gitops/plan", json={"files": files}, role="viewer")
+    body = answer.json()
+    assert answer.status_code == 422
+    assert body["detail"].startswith(
+        "the head has 2 problem(s) and would not be applied: policies/"
+    )
+    assert body["detail"].endswith(" (and 1 more)")
+    assert body["detail"].count("policies/broken.yaml") == 1
+    assert [each["message"].split()[1] for each in body["errors"]] == ["GW202", "GW204"]
+
+
 def everything(folder: Path) -> list[str]:
     """Every row of the store, and every file of a repository with its content."""
     found = []
