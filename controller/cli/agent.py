@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from controller.cli import exit_codes
-from controller.cli.options import format_option, option
+from controller.cli.options import format_option, option, path_unless_empty
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser,
         "--ca-file",
         metavar="FILE",
-        type=Path,
+        type=path_unless_empty,
         help="trust the authorities in this PEM file for the controller's certificate",
     )
     option(

@@ -10,7 +10,7 @@ from pathlib import Path
 from controller.cli import exit_codes
 from controller.cli.comment_parts import LIMITS, MOST_PARTS, divide, size
 from controller.cli.forges import Forge, forge_of
-from controller.cli.options import option
+from controller.cli.options import option, path_unless_empty
 from controller.errors import UsageError
 
 
@@ -18,7 +18,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the argument and the option."""
     parser.add_argument("file", type=Path, help="what gitward plan --format markdown printed")
     option(
-        parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities for the host"
+        parser,
+        "--ca-file",
+        type=path_unless_empty,
+        metavar="FILE",
+        help="trust these authorities for the host",
     )
 
 

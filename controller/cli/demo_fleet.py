@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import repeat
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from controller import __version__
 from controller.cli import exit_codes
 from controller.cli.demo_machines import DemoMachine, cannot_tell, machines, passes, rows
-from controller.cli.options import option
+from controller.cli.options import option, path_unless_empty
 from controller.errors import TryLaterError, UsageError
 from controller.model.machine import Asked
 from controller.model.report import Report, Result
@@ -59,7 +58,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     option(
         parser, "--parallel", type=int, default=8, metavar="N", help="requests at a time, 1 to 64"
     )
-    option(parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities")
+    option(
+        parser, "--ca-file", type=path_unless_empty, metavar="FILE", help="trust these authorities"
+    )
     option(parser, "--insecure-http", action="store_true", help="allow http:// to another machine")
 
 

@@ -12,19 +12,25 @@ from controller.cli import exit_codes
 from controller.errors import UsageError
 from controller.model.documents import Check
 
-_CODE: Final = re.compile(r"GW[0-9]{3}", re.IGNORECASE)
+_CODE: Final = re.compile(r"GW([0-9]{0,3})", re.IGNORECASE)
+_WHOLE: Final = 5
+"""Characters of a code."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("subject", help="a problem code (GW201) or a check's id")
+    parser.add_argument(
+        "subject",
+        help="a problem code (GW201), codes that begin alike (GW4, or GW for all), or a check's id",
+    )
     parser.add_argument("path", nargs="?", default=".", help="where the check is declared")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the explanation; exit code 1 when there is no such code or check."""
     if _CODE.fullmatch(options.subject):
-        text = explain_code(options.subject.upper())
+        code = options.subject.upper()
+        text = explain_code(code) if len(code) == _WHOLE else list_codes(code)
         unknown = "no such problem code; they are listed in docs/reference/problems.md"
     else:
         text = explain_check(options.subject, Path(options.path))
@@ -49,6 +55,18 @@ def explain_code(code: str) -> str | None:
         f"{row.id}: {row.title} ({level})\n\n{_wrapped(row.explanation)}{clock}\n\n"
         f"Wrong:\n{_indented(row.wrong or '(nothing)')}\n\nRight:\n{_indented(row.right)}"
     )
+
+
+def list_codes(start: str) -> str | None:
+    """The codes that begin so, a line each under their heading; none when there are none."""
+    from controller.config.codes import CODES, SECTIONS
+
+    lines: list[str] = []
+    for prefix, heading in SECTIONS:
+        codes = [code for code in CODES if code.startswith(prefix) and code.startswith(start)]
+        if codes:
+            lines += ["", heading, *(f"  {code}  {CODES[code].title}" for code in codes)]
+    return "\n".join(lines[1:]) or None
 
 
 def explain_check(check_id: str, root: Path) -> str | None:

@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 from controller.cli.comment_parts import number_of
 from controller.cli.exchange import Exchange
-from controller.cli.remote import is_loopback
+from controller.cli.server_address import server_address
 from controller.errors import RemoteRefusedError, UsageError
 
 Json = dict[str, Any]
@@ -66,11 +65,7 @@ def forge_of(environment: Mapping[str, str], ca_file: Path | None = None) -> For
 
 class _Client:
     def __init__(self, api: str, headers: dict[str, str], ca_file: Path | None) -> None:
-        parts = urlsplit(api)
-        secure = parts.scheme == "https" or is_loopback(parts.hostname or "")
-        if parts.scheme not in {"http", "https"} or not secure:
-            raise UsageError(f"{api!r} is no address over which a token may travel; use https://")
-        self._api = api.rstrip("/")
+        self._api = server_address(api)
         self._exchange = Exchange(self._api, headers, ca_file, trust_environment=True)
 
     def __exit__(self, *_: object) -> None:

@@ -98,8 +98,8 @@ def _guarded(name: str, arguments: list[str]) -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     module = import_module(f"controller.cli.{COMMANDS[name][0]}")
     parser = argparse.ArgumentParser(prog=f"gitward {name}", description=COMMANDS[name][1])
-    module.configure(parser)
     try:
+        module.configure(parser)
         code: int = module.run(parser.parse_args(arguments))
         sys.stdout.flush()
     except SystemExit as exit_:  # argparse: 0 after --help, 2 on bad usage

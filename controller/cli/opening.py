@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from controller.cli.access import Access
-from controller.cli.options import option
+from controller.cli.options import option, path_unless_empty
 
 
 def access_options(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,11 @@ def access_options(parser: argparse.ArgumentParser) -> None:
     option(parser, "--server", metavar="URL", help="a controller's address; else --data is read")
     option(parser, "--token", metavar="TOKEN", help="a user token for --server")
     option(
-        parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities for --server"
+        parser,
+        "--ca-file",
+        type=path_unless_empty,
+        metavar="FILE",
+        help="trust these authorities for --server",
     )
     option(
         parser,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from controller.cli import exit_codes
 from controller.cli.comment_parts import LEAST, LIMITS
-from controller.cli.options import format_option, option
+from controller.cli.options import format_option, option, path_unless_empty
 from controller.cli.plan_gate import gate, gate_options
 from controller.cli.plan_markdown import plan_markdown
 from controller.cli.plan_text import plan_text
@@ -62,7 +62,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     option(parser, "--token", metavar="TOKEN", help="a user token for --server")
     option(
-        parser, "--ca-file", type=Path, metavar="FILE", help="trust these authorities for --server"
+        parser,
+        "--ca-file",
+        type=path_unless_empty,
+        metavar="FILE",
+        help="trust these authorities for --server",
     )
     option(
         parser,
@@ -202,7 +206,7 @@ def _say(message: str) -> None:
 
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 6:
-        raise UsageError(f"{text!r} is no number of machines from 0 to 999999")
+        raise UsageError(f"--movers {text!r} is no number of machines from 0 to 999999")
     return int(text)
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from controller.cli.access import LISTS, Body
 from controller.cli.exchange import Answer, Exchange, said
 from controller.cli.plan_shape import is_plan
+from controller.cli.server_address import server_address
 from controller.errors import NotFoundError, RemoteRefusedError, UsageError
 
 _SECONDS: Final = 30.0
 _PER_PAGE: Final = 100
 _PLAN: Final = "/api/v1/gitops/plan"
 _PLAN_SECONDS: Final = 120.0
+_PAGE: Final = ("items", "pages")
 _PAUSE: Final = 2.0
 
 
@@ -33,7 +35,7 @@ class Remote:
         """
         if not token:
             raise UsageError("--server needs --token TOKEN (or GITWARD_TOKEN)")
-        self._server = _checked(server)
+        self._server = server_address(server)
         headers = {"Authorization": f"Bearer {token}"}
         self._exchange = Exchange(self._server, headers, ca_file)
 
@@ -44,12 +46,12 @@ class Remote:
         self._exchange.close()
 
     def sources(self) -> list[Body]:
-        found: list[Body] = self._call("GET", "/api/v1/gitops/status")["sources"]
+        found: list[Body] = self._call("GET", "/api/v1/gitops/status", says=("sources",))["sources"]
         return found
 
     def request(self, source: str | None) -> tuple[str, int]:
         answer = self._call(
-            "POST", "/api/v1/gitops/reconcile", {"source": source} if source else {}
+            "POST", "/api/v1/gitops/reconcile", _chosen(source), says=("source", "request_token")
         )
         return answer["source"], answer["request_token"]
 
@@ -91,14 +93,15 @@ class Remote:
         page = 0
         while len(items) < count:
             page += 1
-            answer = self._call("GET", path, query={**query, "page": str(page)})
+            answer = self._call("GET", path, query={**query, "page": str(page)}, says=_PAGE)
             items += answer["items"]
             if page >= answer["pages"]:
                 break
         return items[:count]
 
     def trace(self, object: str) -> Body:
-        return self._call("GET", "/api/v1/gitops/trace", query={"object": object})
+        query, says = {"object": object}, ("object", "history")
+        return self._call("GET", "/api/v1/gitops/trace", query=query, says=says)
 
     def retry(self, number: int) -> None:
         self._call("POST", f"/api/v1/gitops/notifications/{number}/retry")
@@ -112,29 +115,31 @@ class Remote:
         if len(found) != 1:
             many = f"{len(found)} machines are called {machine!r}; name one by its uuid"
             raise NotFoundError(many if found else f"no machine {machine!r}")
-        return self._call("GET", f"/api/v1/compliance/score/agent/{quote(found[0])}")
+        path = f"/api/v1/compliance/score/agent/{quote(found[0])}"
+        return self._call("GET", path, says=("policies", "counts", "without_exceptions"))
 
     def results(self, uuid: str) -> list[Body]:
         return self._pages(f"/api/v1/compliance/results/agent/{quote(uuid)}")
 
     def forecast(self, days: int) -> Body:
         query = {"days": str(days)}
-        return self._call("GET", "/api/v1/compliance/forecast", query=query, seconds=_PLAN_SECONDS)
+        path, says = "/api/v1/compliance/forecast", ("points", "average_score", "agents")
+        return self._call("GET", path, query=query, seconds=_PLAN_SECONDS, says=says)
 
     def findings(self, expiring_days: int) -> Body:
         query = {"expiring_days": str(expiring_days)}
         path = "/api/v1/compliance/exception-findings"
-        return self._call("GET", path, query=query, seconds=_PLAN_SECONDS)
+        return self._call("GET", path, query=query, seconds=_PLAN_SECONDS, says=("items",))
 
     def create_token(self, name: str, role: str, expires_at: datetime | None) -> str:
         body = {"name": name, "role": role, "expires_at": _time(expires_at)}
-        return str(self._call("POST", LISTS["tokens"], body)["token"])
+        return str(self._call("POST", LISTS["tokens"], body, says=("token",))["token"])
 
     def create_enrollment_key(
         self, name: str, tags: list[str], uses: int | None, expires_at: datetime | None
     ) -> str:
         body = {"name": name, "tags": tags, "uses": uses, "expires_at": _time(expires_at)}
-        return str(self._call("POST", LISTS["enrollment-keys"], body)["key"])
+        return str(self._call("POST", LISTS["enrollment-keys"], body, says=("key",))["key"])
 
     def revoke(self, what: str, id_: str) -> None:
         self._call("DELETE", f"{LISTS[what]}/{quote(id_, safe='')}")
@@ -143,7 +148,7 @@ class Remote:
         items: list[Body] = []
         for page in count(1):
             wanted = {**(query or {}), "per_page": str(_PER_PAGE), "page": str(page)}
-            answer = self._call("GET", path, query=wanted)
+            answer = self._call("GET", path, query=wanted, says=_PAGE)
             items += answer["items"]
             if page >= answer["pages"]:
                 break
@@ -157,12 +162,19 @@ class Remote:
         *,
         query: dict[str, str] | None = None,
         seconds: float = _SECONDS,
+        says: Sequence[str] = (),
     ) -> Body:
+        """The answer; without the members ``says`` it is another version's, or none of ours."""
         url = f"{self._server}{path}"
         answer = self._exchange.send(method, url, body, query=query, seconds=seconds)
-        if answer.success:
-            return _object(self._server, answer)
-        raise _refusal(self._server, answer)
+        if not answer.success:
+            raise _refusal(self._server, answer)
+        found = _object(self._server, answer)
+        if missing := [name for name in says if name not in found]:
+            raise RemoteRefusedError(
+                f"{self._server} answered without {', '.join(missing)}; is it as new as this command?"
+            )
+        return found
 
 
 def _of_a_plan(server: str, body: Body, error: RemoteRefusedError) -> RemoteRefusedError:
@@ -203,24 +215,6 @@ def _refusal(server: str, answer: Answer) -> RemoteRefusedError:
         text = f"{server} answered {answer.status}; is it a controller?"
         return RemoteRefusedError(text, answer.status)
     return RemoteRefusedError(f"{server}: {detail}", answer.status, code, problems)
-
-
-def _checked(server: str) -> str:
-    parts = urlsplit(server)
-    host = parts.hostname or ""
-    if parts.scheme not in {"http", "https"} or not host:
-        raise UsageError(f"{server!r} is no address; give https://HOST[:PORT]")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise UsageError(f"{server} would send the token readable to all on the way; use https://")
-    return server.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its name alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _chosen(source: str | None, **more: str | None) -> Body:

@@ -37,7 +37,8 @@ def _lines(found: Body) -> Iterator[str]:
         managed += f" {short_time(found['deleted_at'])}"
     yield f"{found['object']}: {managed}"
     if found["path"]:
-        yield f"  declared   {found['path']}:{found['line']}"
+        at = found.get("file_commit")  # an older controller does not say
+        yield f"  declared   {found['path']}:{found['line']}{f' at {at[:12]}' if at else ''}"
     if found["url"]:
         yield f"             {found['url']}"
     if found["commit"]:

@@ -136,6 +136,15 @@ def test_explain_tells_every_code():
     assert "no such problem code" in gitward("explain", "GW999", code=1)[1]
 
 
+def test_explain_lists_codes_that_begin_alike():
+    listed = gitward("explain", "GW4")[0]
+    assert "GW401  no end" in listed
+    assert "GW201" not in listed
+    everything = gitward("explain", "gw")[0]
+    assert all(f"{code}  " in everything for code in CODES)
+    assert "no such problem code" in gitward("explain", "GW9", code=1)[1]
+
+
 def test_explain_tells_a_check_with_its_policies(folder):
     out, _ = gitward("explain", "linux-firewall-on", folder)
 
