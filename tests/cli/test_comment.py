@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from controller.cli.comment import post
-from controller.cli.comment_parts import LEAST, LIMITS, size
-from controller.cli.plan_markdown import plan_markdown
+from controller.cli.commands.comment import post
+from controller.cli.review.comment_parts import LEAST, LIMITS, size
+from controller.cli.review.plan_markdown import plan_markdown
 from controller.errors import RemoteRefusedError, UsageError
 from tests.cli.comment_host import Host, hosting
 from tests.cli.test_markdown import body

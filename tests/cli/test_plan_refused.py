@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from controller.cli import exchange, remote
-from controller.cli.plan import RENDERERS
-from controller.cli.plan_gate import gate
-from controller.cli.plan_shape import is_plan
+from controller.cli.access import exchange, remote
+from controller.cli.commands.plan import RENDERERS
+from controller.cli.review.plan_gate import gate
+from controller.cli.review.plan_shape import is_plan
 from tests.api.documents import base
 from tests.api.server import Api, controller, serve
 from tests.cli.runner import Ran, run

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.cli.explain import explain_code
-from controller.cli.schema import KINDS, schema
+from controller.cli.commands.explain import explain_code
+from controller.cli.commands.schema import KINDS, schema
 from controller.config.codes import CODES
 from controller.config.load import is_document
 from tests.config.repository import repository, varied

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli import weakening_text
-from controller.cli.weakening_text import weakening_lines
+from controller.cli.review import weakening_text
+from controller.cli.review.weakening_text import weakening_lines
 from tests.api.server import controller
 from tests.reconcile.fleets import World
 from tests.reconcile.merging import preview

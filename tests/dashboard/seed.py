@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from controller import __version__
-from controller.cli.demo_machines import DemoMachine, cannot_tell, machines, passes, rows, share
+from controller.cli.serving.demo_machines import (
+    DemoMachine,
+    cannot_tell,
+    machines,
+    passes,
+    rows,
+    share,
+)
 from controller.config.load import is_document
 from controller.model.machine import Machine
 from controller.model.report import Report, Result
