@@ -99,6 +99,17 @@ def _pairs_of(
         yield kind, current.get((kind, id_)), declared[kind].get(id_)
 
 
+def _in_both(
+    current: Current, head: Configuration, only: Keys | None
+) -> Iterator[tuple[Kind, Managed[Any], Declared[Any]]]:
+    """What is in force and declared under the same id."""
+    declared = {kind: head.of_kind(kind) for kind in KINDS}
+    for kind, id_ in current if only is None else only:
+        managed, each = current.get((kind, id_)), declared[kind].get(id_)
+        if managed is not None and each is not None:
+            yield kind, managed, each
+
+
 def _operation(
     kind: Kind,
     managed: Managed[Any] | None,
@@ -140,10 +151,8 @@ def shifted(
     """
     return {
         (kind, declared.id): declared.place
-        for kind, managed, declared in _pairs_of(current, head, only)
-        if declared
-        and managed
-        and managed.origin
+        for kind, managed, declared in _in_both(current, head, only)
+        if managed.origin
         and managed.origin.path == declared.place.path
         and (managed.origin.line != declared.place.line or declared.place.path in touched)
     }
@@ -162,13 +171,8 @@ def foreign(
     What belongs to a source that the operator has ``removed`` may be taken over.
     """
     found = []
-    for kind, managed, declared in _pairs_of(current, head, only):
-        if (
-            declared
-            and managed
-            and managed.managed_by == "git"
-            and managed.manager != f"git:{source}"
-        ):
+    for kind, managed, declared in _in_both(current, head, only):
+        if managed.managed_by == "git" and managed.manager != f"git:{source}":
             other = managed.manager.removeprefix("git:")
             if other in removed:
                 continue
@@ -204,11 +208,11 @@ def _same(before: Document, after: Document) -> bool:
 
 def _json(document: Document, *, exclude_defaults: bool = False) -> dict[str, Any]:
     values = document.model_dump(mode="json", exclude_defaults=exclude_defaults)
-    # A threshold of 80 and one of 80.0 are the same, and must have the same digest.
-    return {
-        key: int(value) if isinstance(value, float) and value.is_integer() else value
-        for key, value in values.items()
-    }
+    for key, value in values.items():
+        # A threshold of 80 and one of 80.0 are the same, and must have the same digest.
+        if value.__class__ is float and value.is_integer():
+            values[key] = int(value)
+    return values
 
 
 def _compare(
