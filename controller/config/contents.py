@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, NamedTuple
+from typing import Generic
+
+from msgspec import Struct
 
 from controller.config.files import SourceFile
 from controller.config.finding import Finding, located
@@ -15,12 +17,12 @@ from controller.model.problem import Problem
 from controller.model.terms import Kind
 
 
-class Found(NamedTuple, Generic[D_co]):
+class Found(Struct, Generic[D_co], frozen=True):
     """A valid document with the file that it came from, so that later findings get a place."""
 
     declared: Declared[D_co]
     file: SourceFile
-    nth: int
+    index: int
     """Which of the file's documents that say anything it is, or is in."""
     prefix: Path = ()
     """Where in that document it stands, for checks of a catalog."""
@@ -31,7 +33,7 @@ class Found(NamedTuple, Generic[D_co]):
 
     def locate(self, finding: Finding) -> Problem:
         """The finding at its place in this document's file."""
-        node = _told(self.file)[self.nth]
+        node = _told(self.file)[self.index]
         for step in self.prefix:
             node = node.child(step) or node
         return located(finding, self.file.path, node, self.prefix)
@@ -56,7 +58,7 @@ class Claim:
     column: int
 
 
-class FileContent(NamedTuple):
+class FileContent(Struct, frozen=True):
     """What one file declares, and what is wrong with it by itself."""
 
     path: str

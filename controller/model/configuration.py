@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
 from controller.model.terms import Kind
@@ -12,7 +14,7 @@ from controller.model.terms import Kind
 D_co = TypeVar("D_co", bound=AnyDocument, covariant=True)
 
 
-class Place(NamedTuple):
+class Place(Struct, frozen=True):
     """Where a document stands in its repository."""
 
     path: str
@@ -20,7 +22,7 @@ class Place(NamedTuple):
     column: int = 1
 
 
-class Declared(NamedTuple, Generic[D_co]):
+class Declared(Struct, Generic[D_co], frozen=True):
     """A document with the place that declares it."""
 
     document: D_co

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from controller.model.configuration import Configuration, Declared, Place
 from controller.model.documents import (
@@ -290,7 +291,8 @@ def _with_hints(operations: list[Operation], current: Current) -> Iterator[Opera
             old = current[operation.kind, operation.id].document
             twin = added.get((operation.kind, _likeness(old)))
             if twin is not None:
-                operation = operation._replace(
+                operation = replace(
+                    operation,
                     hint=f"looks like a rename to {twin.place.path}; "
                     f"write 'id: {operation.id}' there to keep its history",
                 )
