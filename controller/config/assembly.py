@@ -181,9 +181,7 @@ class _Known:
             if found or path in self._problems:
                 self._problems[path] = tuple(found)
         if change.waivers or ended:
-            ordered = sorted(
-                self._waivers.values(), key=lambda found: (found.file.path, found.index)
-            )
+            ordered = sorted(self._waivers.values(), key=lambda found: (found.file.path, found.nth))
             self._twins = tuple(twins(ordered, as_of))
         self._contents, self._as_of, self._first_applied = contents, as_of, first_applied
         self.steps += 1

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic
-
-from msgspec import Struct
+from typing import Generic, NamedTuple
 
 from controller.config.files import SourceFile
 from controller.config.finding import Finding, located
@@ -17,12 +15,12 @@ from controller.model.problem import Problem
 from controller.model.terms import Kind
 
 
-class Found(Struct, Generic[D_co], frozen=True):
+class Found(NamedTuple, Generic[D_co]):
     """A valid document with the file that it came from, so that later findings get a place."""
 
     declared: Declared[D_co]
     file: SourceFile
-    index: int
+    nth: int
     """Which of the file's documents that say anything it is, or is in."""
     prefix: Path = ()
     """Where in that document it stands, for checks of a catalog."""
@@ -33,7 +31,7 @@ class Found(Struct, Generic[D_co], frozen=True):
 
     def locate(self, finding: Finding) -> Problem:
         """The finding at its place in this document's file."""
-        node = _told(self.file)[self.index]
+        node = _told(self.file)[self.nth]
         for step in self.prefix:
             node = node.child(step) or node
         return located(finding, self.file.path, node, self.prefix)
@@ -58,7 +56,7 @@ class Claim:
     column: int
 
 
-class FileContent(Struct, frozen=True):
+class FileContent(NamedTuple):
     """What one file declares, and what is wrong with it by itself."""
 
     path: str

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
-
-from msgspec import Struct
+from typing import Generic, NamedTuple, TypeVar
 
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
 from controller.model.terms import Kind
@@ -14,7 +12,7 @@ from controller.model.terms import Kind
 D_co = TypeVar("D_co", bound=AnyDocument, covariant=True)
 
 
-class Place(Struct, frozen=True):
+class Place(NamedTuple):
     """Where a document stands in its repository."""
 
     path: str
@@ -22,7 +20,7 @@ class Place(Struct, frozen=True):
     column: int = 1
 
 
-class Declared(Struct, Generic[D_co], frozen=True):
+class Declared(NamedTuple, Generic[D_co]):
     """A document with the place that declares it."""
 
     document: D_co
