@@ -34,10 +34,13 @@ _log = logging.getLogger(__name__)
 
 
 def open_data(data: Path) -> Store:
-    """The store of a data folder, for commands that run beside a controller."""
+    """The store of a data folder, for commands that run beside a controller.
+
+    A person waits longer for a busy controller than a request may.
+    """
     from controller.store.store import open_store
 
-    return open_store(data)
+    return open_store(data, patience=30)
 
 
 def back_up(data: Path, target: Path) -> object:

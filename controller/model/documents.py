@@ -43,11 +43,11 @@ def parse_instant(value: object) -> object:
     if value is None or isinstance(value, datetime):
         return value
     if isinstance(value, str):
+        if _TIMESTAMP.fullmatch(value):
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
         if _DATE.fullmatch(value):
             day = date.fromisoformat(value)
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
-        if _TIMESTAMP.fullmatch(value):
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
     raise ValueError("expected a date (2027-01-31) or a time with offset (2027-01-31T12:00:00Z)")
 
 
@@ -212,6 +212,8 @@ class RepositorySettings(Document):
     api_writes: Literal["allow", "deny"] = "allow"
     api_exceptions: Literal["allow", "deny"] = "deny"
     prune: PruneSettings = PruneSettings()
+    slimrmm_agents: bool = True
+    """Whether SlimRMM's own agents report here, so that what they refuse is worth a warning."""
 
 
 def strictest(settings: Iterable[RepositorySettings]) -> RepositorySettings:
@@ -239,6 +241,7 @@ def strictest(settings: Iterable[RepositorySettings]) -> RepositorySettings:
             max_percent=min(each.prune.max_percent for each in several),
             max_count=min(each.prune.max_count for each in several),
         ),
+        slimrmm_agents=any(each.slimrmm_agents for each in several),
     )
 
 

@@ -25,6 +25,18 @@ class Session(Protocol):
 
     def many(self, sql: str, parameters: Iterable[Sequence[Value]]) -> None: ...
 
+    def columns(
+        self, columns: Sequence[str], source: str, parameters: Sequence[Value] = ()
+    ) -> list[list[int]]:
+        """Whole numbers of very many rows, as a list a column; rows stand in any order.
+
+        Args:
+            columns: An expression each, never null.
+            source: FROM, and what follows it.
+            parameters: Of the source.
+        """
+        ...
+
 
 class Driver(Protocol):
     """A database with one writer at a time."""

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain, repeat
+from operator import itemgetter
 from time import monotonic
 from typing import Final
 
@@ -24,7 +24,9 @@ from controller.scoring.rulebook import kinds
 from controller.store.carrying import Carrying
 from controller.store.columns import instant, posture_of, tags_of
 from controller.store.context import Judged
+from controller.store.machine_list import WALKED
 from controller.store.port.fleet import Cause
+from controller.store.portion import PLACE, SHOWN, WHOLE, Portion
 from controller.store.score_rows import ScoreRows, keys_of
 from controller.store.staleness import Subject
 
@@ -34,9 +36,6 @@ PORTION: Final = 2_000
 """How many are judged between two looks at the clock."""
 STEP_SECONDS: Final = 0.08
 """After this long a step ends; it bounds how long writers wait."""
-
-
-_Row = tuple[int | None, ...]
 
 
 class FleetChange(ScoreRows, Carrying):
@@ -49,8 +48,8 @@ class FleetChange(ScoreRows, Carrying):
     ) -> list[Subject]:
         """Approved machines with their postures: the given ones, or all in order after a number."""
         query = (
-            "SELECT m.number, m.uuid, m.os, m.tags, p.passed, p.failed, p.errored, p.not_applicable"
-            " FROM machine m JOIN posture p ON p.machine = m.number WHERE m.status = 'approved'"
+            "SELECT m.number, m.uuid, m.os, m.tags, p.passed, p.failed, p.errored, p.not_applicable"  # noqa: S608
+            f" FROM machine m JOIN posture p ON p.machine = m.number WHERE {WALKED}"
         )
         if numbers is not None:
             rows = [row for n in numbers if (row := self.db.one(f"{query} AND m.number = ?", (n,)))]
@@ -111,62 +110,52 @@ class FleetChange(ScoreRows, Carrying):
                     each._replace(posture=self.carried(each, judged.carry, as_of))
                     for each in subjects
                 ]
-            last = subjects[-1].number
-            self._save_portion(judged, last, self._rescore(subjects, ledger))
+            self._rescore(judged, subjects, ledger)
             if judged.schedules:
                 self.restale(subjects)
-            judged = replace(judged, cursor=last)
+            judged = replace(judged, cursor=subjects[-1].number)
         self.save_judged(judged)
         self.post(ledger, 1 - judged.slot, as_of)
         return True
 
-    def _rescore(self, subjects: Sequence[Subject], ledger: Ledger) -> list[_Row]:
-        """Judge a portion; its rows in order, as they are to be in the other slot."""
+    def _rescore(self, judged: Judged, subjects: Sequence[Subject], ledger: Ledger) -> None:
+        """Judge a portion into the other slot."""
         moment, numbers = self.judged_moment(), self.policy_numbers_cached()
-        rows: list[_Row] = []
+        portion = self._portion(judged, subjects[-1].number)
         lone = []
         for (profile,), machines in kinds(subjects, moment):
             postures = [each.posture for each in machines]
             places = [each.number for each in machines]
-            keys, columns = keys_of(profile, numbers), score_many(profile, postures)
-            for key, pair in zip(keys, columns, strict=True):
+            columns = score_many(profile, postures)
+            for key, pair in zip(keys_of(profile, numbers), columns, strict=True):
                 ledger.columns(key, pair, 1)
-            by_key = (
-                zip(places, repeat(key), *column, *bare)
-                for key, (column, bare) in zip(keys, columns, strict=True)
-            )
-            rows += chain.from_iterable(zip(*by_key, strict=True))
+                portion.take(places, key, pair)
             if len(machines) < FEW:
                 lone += [effective(profile, posture) for posture in postures]
             else:
                 ledger.kind(profile, postures)
         ledger.many(lone)
-        rows.sort()
-        return rows
+        self._save_portion(judged, subjects[-1].number, portion)
 
-    def _save_portion(self, judged: Judged, last: int, rows: list[_Row]) -> None:
-        """Write the rows that differ from what is there, and what readers will come to see change."""
+    def _portion(self, judged: Judged, last: int) -> Portion:
+        """What is stored of the machines up to a number."""
+        source = "FROM score WHERE slot = ? AND machine > ? AND machine <= ?"
         slot, first = 1 - judged.slot, judged.cursor or 0
-        there = self.db.all(
-            "SELECT machine, policy, hundredths, risk, compliant, bare_hundredths, bare_risk,"
-            " bare_compliant FROM score WHERE slot = ? AND machine > ? AND machine <= ?",
-            (slot, first, last),
-        )
-        new, gone = _unlike(rows, there)
-        self.remove_scores([(slot, *place) for place in gone])
-        self.save_scores([(slot, *row) for row in new])
-        visible = self.db.all(
-            "SELECT machine, policy, hundredths, risk, compliant FROM score"
-            " WHERE slot = ? AND machine > ? AND machine <= ?",
-            (judged.slot, first, last),
-        )
-        moved, _ = _unlike([row[:5] for row in rows], visible)
-        if moved:
-            body = zlib.compress(msgspec.json.encode(moved), 1)
+        there = self.db.columns((PLACE, WHOLE), source, (slot, first, last))
+        seen = self.db.columns((PLACE, SHOWN), source, (judged.slot, first, last))
+        return Portion(slot, zip(*there, strict=True), zip(*seen, strict=True))
+
+    def _save_portion(self, judged: Judged, last: int, portion: Portion) -> None:
+        """Write the rows that differ from what is there, and what readers will come to see change."""
+        self.remove_scores(portion.gone())
+        self.save_scores(sorted(portion.new, key=itemgetter(1, 2)))
+        self.replace_scores(portion.changed)
+        if portion.moved:
+            body = zlib.compress(msgspec.json.encode(portion.moved), 1)
             self.db.run(
                 "INSERT INTO fleet_score (event, first_machine, last_machine, body)"
                 " VALUES (?, ?, ?, ?)",
-                (judged.event, first + 1, last, body),
+                (judged.event, (judged.cursor or 0) + 1, last, body),
             )
 
     def _finish_fleet_change(self, judged: Judged, as_of: datetime) -> None:
@@ -185,17 +174,3 @@ class FleetChange(ScoreRows, Carrying):
         )
         self.set_trend(as_of)
         self.end_movement()
-
-
-def _unlike(rows: Sequence[_Row], stored: Sequence[_Row]) -> tuple[Sequence[_Row], Iterable[_Row]]:
-    """Rows that are not stored just so, and machine and policy of stored ones that are no more.
-
-    Both are in order of machine and policy.
-    """
-    if len(rows) == len(stored):
-        pairs = [pair for pair in zip(rows, stored, strict=True) if pair[0] != pair[1]]
-        # As a rule nothing came or went, and row stands beside row.
-        if all(row[:2] == before[:2] for row, before in pairs):
-            return [row for row, _ in pairs], ()
-    left = {row[:2]: row for row in stored}
-    return [row for row in rows if left.pop(row[:2], None) != row], left

@@ -23,6 +23,7 @@ from controller.store.evidence_rows import EvidenceReading
 from controller.store.machine_list import (
     MACHINE,
     MACHINE_FROM,
+    WALKED,
     MachineListReading,
     machine_of,
     machine_row,
@@ -79,7 +80,7 @@ class MachinesReading(MachineListReading, EvidenceReading):
         rows = self.db.all(
             f"SELECT {MACHINE}, p.passed, p.failed, p.errored, p.not_applicable{MACHINE_FROM}"
             " JOIN posture p ON p.machine = m.number"
-            " WHERE m.status = 'approved' AND m.number > ? ORDER BY m.number LIMIT ?",
+            f" WHERE {WALKED} AND m.number > ? ORDER BY m.number LIMIT ?",
             (after, limit),
         )
         return [(machine_of(row[:14]), posture_of(row[14:18])) for row in rows]

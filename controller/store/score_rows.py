@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
-from typing import Final
+from typing import Any, Final
 
 from controller.scoring.ledger import OVERALL, Ledger
 from controller.scoring.many import Column
 from controller.scoring.profile import Profile
-from controller.store.columns import StandingColumns, instant
+from controller.store.columns import StandingColumns, flags, instant
 from controller.store.context import Cache
 from controller.store.driver import Session
 from controller.store.movements import TOTAL_COLUMNS, Movements
@@ -81,6 +81,11 @@ class ScoreRows(Movements):
         if rows:
             self.db.many(_SAVE_SCORE, rows)
 
+    def replace_scores(self, rows: Sequence[tuple[int | None, ...]]) -> None:
+        """Write rows that are known to be there: a standing's columns, then slot, machine, policy."""
+        if rows:
+            self.db.many(_REPLACE_SCORE, rows)
+
     def post(self, ledger: Ledger, slot: int, as_of: datetime) -> None:
         """Write what was moved, add a ledger to the stored counters, and set the day's trend."""
         pending, self._pending = self._pending, _Pending()
@@ -100,8 +105,14 @@ class ScoreRows(Movements):
 
 def rows_of(columns: tuple[Column, Column]) -> Iterator[StandingColumns]:
     """Many machines' standings under one policy as rows of the score table."""
-    column, bare = columns
-    return zip(*column, *bare, strict=True)
+    return zip(*columns_of(columns), strict=True)
+
+
+def columns_of(columns: tuple[Column, Column]) -> tuple[Iterable[Any], ...]:
+    """The same by column."""
+    (hundredths, risks, compliant), (bare_hundredths, bare_risks, bare_compliant) = columns
+    shown = hundredths, risks, flags(compliant)
+    return (*shown, bare_hundredths, bare_risks, flags(bare_compliant))
 
 
 def keys_of(profile: Profile | None, numbers: dict[str, int]) -> tuple[int, ...]:
@@ -136,4 +147,8 @@ _SAVE_SCORE: Final = (
     " risk = excluded.risk, compliant = excluded.compliant,"
     " bare_hundredths = excluded.bare_hundredths, bare_risk = excluded.bare_risk,"
     " bare_compliant = excluded.bare_compliant"
+)
+_REPLACE_SCORE: Final = (
+    "UPDATE score SET hundredths = ?, risk = ?, compliant = ?, bare_hundredths = ?, bare_risk = ?,"
+    " bare_compliant = ? WHERE slot = ? AND machine = ? AND policy = ?"
 )

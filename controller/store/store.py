@@ -23,7 +23,7 @@ from controller.store.port.credentials import Principal
 from controller.store.reports import ReportsWriting
 from controller.store.retention import RetentionWriting
 from controller.store.sources import SourcesReading
-from controller.store.sqlite.driver import SqliteDriver
+from controller.store.sqlite.driver import PATIENCE, SqliteDriver
 from controller.store.verification import VerificationReading
 
 
@@ -117,12 +117,16 @@ class SqlStore:
         self._driver.close()
 
 
-def open_store(data: Path) -> SqlStore:
+def open_store(data: Path, *, patience: float = PATIENCE) -> SqlStore:
     """Open the embedded store of a data folder, made private to its owner when it is new.
+
+    Args:
+        data: The folder.
+        patience: Seconds that a transaction waits while another process writes.
 
     Raises:
         StoreUnavailableError: The database cannot be opened.
         SchemaMismatchError: A newer release wrote it.
     """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return SqlStore(SqliteDriver(data / "gitward.db"))
+    return SqlStore(SqliteDriver(data / "gitward.db", patience))

@@ -15,6 +15,7 @@ from controller.store.audit import HEAD, AuditReading
 from controller.store.columns import StandingColumns, posture_of, standing_columns
 from controller.store.context import Judged
 from controller.store.fleet_read import FleetReading
+from controller.store.machine_list import WALKED
 from controller.store.movements import NO_TOTALS, TOTAL_COLUMNS
 from controller.store.trail_check import check_trail
 
@@ -58,9 +59,9 @@ class VerificationReading(FleetReading, AuditReading):
         after = 0
         while True:
             rows = self.db.all(
-                "SELECT m.number, m.uuid, m.os, m.tags, p.passed, p.failed, p.errored,"
+                "SELECT m.number, m.uuid, m.os, m.tags, p.passed, p.failed, p.errored,"  # noqa: S608
                 " p.not_applicable FROM machine m JOIN posture p ON p.machine = m.number"
-                " WHERE m.status = 'approved' AND m.number > ? ORDER BY m.number LIMIT ?",
+                f" WHERE {WALKED} AND m.number > ? ORDER BY m.number LIMIT ?",
                 (after, _CHUNK),
             )
             if not rows:

@@ -13,7 +13,7 @@ from controller.store.rescoring import Rescoring
 from controller.store.store import open_store
 from tests.builders import make_report, sha
 from tests.store.recount import assert_counters_equal_a_recount
-from tests.store.test_counters import CHECKS, OUTCOMES, World
+from tests.store.world import CHECKS, OUTCOMES, World
 
 REPORTS = 20_000
 BATCH = 100

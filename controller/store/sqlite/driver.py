@@ -7,12 +7,17 @@ of at least 3.51.3, keeps the WAL-reset race of older releases out by constructi
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -30,10 +35,30 @@ else:
         import sqlite3
 
 LIBRARY_RELEASE: str = sqlite3.sqlite_version
-_BUSY_SECONDS = 5.0
+PATIENCE = 5.0
+"""Seconds that a transaction waits for another process to let it write."""
+_POLL_SECONDS = 0.001
+"""Between two attempts to begin. The library's own waiting grows to a tenth of a second: it would never
+meet the millisecond between two steps of a controller that judges a large fleet again."""
 _IDLE_READERS = 16
 _LOG_PAGES = 8_192
 """Pages of 4 KiB that the log may grow to before it is folded into the database."""
+_numbers = msgspec.json.Decoder(list[int]).decode
+
+
+_SIZES = (64, 32, 16, 8, 4, 2, 1)
+"""Rows that one statement inserts.
+
+The library lets go of the interpreter at every step, and takes it back from threads that want it too.
+So a step for each row costs more than the row; a few fixed sizes are compiled once each.
+"""
+_VALUES = re.compile(r" VALUES (\([?, ]+\))")
+
+
+@cache
+def _for_rows(sql: str, count: int) -> str:
+    """An ``INSERT`` of one row as one of so many."""
+    return _VALUES.sub(lambda found: f" VALUES {', '.join([found[1]] * count)}", sql, count=1)
 
 
 class SqliteSession:
@@ -53,26 +78,50 @@ class SqliteSession:
         return self._connection.execute(sql, parameters).rowcount
 
     def many(self, sql: str, parameters: Iterable[Sequence[Value]]) -> None:
-        self._connection.executemany(sql, parameters)
+        rows = list(parameters)
+        if _VALUES.search(sql) is None:
+            self._connection.executemany(sql, rows)
+            return
+        start = 0
+        for size in _SIZES:
+            statement = _for_rows(sql, size)
+            while len(rows) - start >= size:
+                some = chain.from_iterable(rows[start : start + size])
+                self._connection.execute(statement, list(some))
+                start += size
+
+    def columns(
+        self, columns: Sequence[str], source: str, parameters: Sequence[Value] = ()
+    ) -> list[list[int]]:
+        # The library's own JSON is one value to hand over where rows would be thousands.
+        arrays = ", ".join(f"json_group_array({column})" for column in columns)
+        row = self._connection.execute(f"SELECT {arrays} {source}", parameters).fetchone()
+        return [_numbers(column) for column in row]
 
 
 class SqliteDriver:
     """One database file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
         """Open or create the database and bring its schema up to date.
+
+        Args:
+            path: Of the database.
+            patience: Seconds that a transaction waits while another process writes.
 
         Raises:
             SchemaMismatchError: A newer release wrote it.
             StoreUnavailableError: It cannot be opened.
         """
         self._path = path
+        self._patience = patience
         self._lock = threading.RLock()
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._readers: set[sqlite3.Connection] = set()
         with _translated():
             self._writer = self._connect(read_only=False)
             self._migrate()
+            self._writer.execute("PRAGMA busy_timeout = 0")  # from here on, ``_begin`` waits
             self._glancer = self._connect(read_only=True)
         self._readers.add(self._glancer)
         self._glancing = threading.Lock()
@@ -82,10 +131,10 @@ class SqliteDriver:
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode={mode}",
             uri=True,
-            timeout=_BUSY_SECONDS,
+            timeout=PATIENCE,
             isolation_level=None,
             check_same_thread=False,
-            cached_statements=256,
+            cached_statements=512,
         )
         connection.execute("PRAGMA trusted_schema = OFF")
         if read_only:
@@ -136,7 +185,7 @@ class SqliteDriver:
     @contextlib.contextmanager
     def writing(self) -> Iterator[SqliteSession]:
         with self._lock, _translated():
-            self._writer.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield SqliteSession(self._writer)
                 self._writer.execute("COMMIT")
@@ -144,6 +193,24 @@ class SqliteDriver:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+    def _begin(self) -> None:
+        """Begin to write, as soon as no other process does."""
+        ends = time.monotonic() + self._patience
+        while True:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                if time.monotonic() >= ends:
+                    raise StoreUnavailableError(
+                        f"another process has been writing to {self._path} for "
+                        f"{self._patience:g} seconds; try again when it has finished"
+                    ) from error
+                time.sleep(_POLL_SECONDS)
+            else:
+                return
 
     def integrity(self) -> list[str]:
         try:

@@ -22,10 +22,11 @@ from tests.benchmarks.server import scratch
 
 MACHINES = 100_000
 FEW = 2_000
-"""The reference is linear in machines; it gets fewer and its time is taken for each."""
+"""Computing alone, the reference is linear in machines; it gets fewer and its time is taken for each."""
 CHECKS = 200
 BATCH = 10_000
-"""Machines that ours scores at a time."""
+"""Machines that ours scores at a time, and that the reference holds at a time."""
+STATUSES = ("passed", "failed", "error", "not_applicable", "pending")
 
 
 @dataclass(slots=True)
@@ -68,19 +69,26 @@ class Reference:
         self.exemptions = [
             naive.Exemption(set(book.waivers[id_].document.checks)) for id_ in moment.active
         ]
-        self.machines = [
-            naive.Machine(
-                number,
-                mine.tags,
-                [
-                    naive.Result(
-                        checks[check_id(n)], mine.posture.outcome(book.positions[check_id(n)])
-                    )
-                    for n in range(CHECKS)
-                ],
-            )
-            for number, mine in enumerate(fleet[:FEW])
+        self._fleet = fleet
+        self._places = [book.positions[check_id(n)] for n in range(CHECKS)]
+        # A result says nothing of its machine: those that say the same are one object.
+        self._results = [
+            {status: naive.Result(checks[check_id(n)], status) for status in STATUSES}
+            for n in range(CHECKS)
         ]
+        self.machines = self._made(fleet[:FEW])
+
+    def _made(self, fleet: list[Mine], first: int = 0) -> list[naive.Machine]:
+        """Machines as the reference has them, numbered on from the first."""
+        passed = [each["passed"] for each in self._results]
+        made = []
+        for number, mine in enumerate(fleet, first):
+            results, well = passed.copy(), mine.posture.passed
+            for n, place in enumerate(self._places):
+                if not well >> place & 1:
+                    results[n] = self._results[n][mine.posture.outcome(place)]
+            made.append(naive.Machine(number, mine.tags, results))
+        return made
 
     def compute(self) -> float:
         started = time.perf_counter()
@@ -93,13 +101,19 @@ class Reference:
         rounds = iter(range(1_000))
 
         def run() -> float:
-            at = f"round {next(rounds)}"
+            at, spent = f"round {next(rounds)}", 0.0
+            for number, batch in enumerate(batches(self._fleet)):
+                fleet = self._made(batch, number * BATCH)  # a batch at a time, for memory's sake
+                started = time.perf_counter()
+                for machine in fleet:
+                    scores = naive.score_machine(
+                        machine, self.policies, self.overall, self.exemptions
+                    )
+                    naive.store_scores(database, machine, scores, at)
+                spent += time.perf_counter() - started
             started = time.perf_counter()
-            for machine in self.machines:
-                scores = naive.score_machine(machine, self.policies, self.overall, self.exemptions)
-                naive.store_scores(database, machine, scores, at)
             database.commit()
-            return (time.perf_counter() - started) / len(self.machines)
+            return (spent + time.perf_counter() - started) / len(self._fleet)
 
         return run
 
@@ -191,7 +205,9 @@ def rows() -> list[Outcome]:
         outcomes.append(faster(name, what, slow, fast, 100))
         slow, fast = interleave(3, reference.storing(folder / "naive.db"), storing(store))
         name = f"re-score {MACHINES:,} machines with everything stored: scores, totals, history"
-        what = f"the same loop, rows updated one by one in one transaction ({FEW:,} machines, for each)"
+        what = (
+            f"the same loop over {MACHINES:,} machines, rows updated one by one in one transaction"
+        )
         outcomes.append(faster(name, what, slow, fast, 10))
         store.close()
         return outcomes
