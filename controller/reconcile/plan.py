@@ -48,6 +48,10 @@ class Everything(Mapping[tuple[Kind, str], Managed[Any]]):
     def __getitem__(self, key: tuple[Kind, str]) -> Managed[Any]:
         return self._tables[key[0]][key[1]]
 
+    def get(self, key: tuple[Kind, str], default: Any = None) -> Any:  # noqa: ANN401 - as a mapping's
+        """As every mapping's, without raising and catching for each of thousands that are not there."""
+        return self._tables[key[0]].get(key[1], default)
+
     def __iter__(self) -> Iterator[tuple[Kind, str]]:
         return ((kind, id_) for kind, table in self._tables.items() for id_ in table)
 
@@ -93,11 +97,16 @@ def _pairs_of(
 ) -> Iterator[tuple[Kind, Managed[Any] | None, Declared[Any] | None]]:
     """What is in force and what is declared under each id."""
     declared = {kind: head.of_kind(kind) for kind in KINDS}
-    if only is None:
-        keys = [(kind, id_) for kind in KINDS for id_ in declared[kind]]
-        only = dict.fromkeys((*keys, *current))
-    for kind, id_ in only:
-        yield kind, current.get((kind, id_)), declared[kind].get(id_)
+    if only is not None:
+        for kind, id_ in only:
+            yield kind, current.get((kind, id_)), declared[kind].get(id_)
+        return
+    for kind in KINDS:
+        for id_, each in declared[kind].items():
+            yield kind, current.get((kind, id_)), each
+    for kind, id_ in current:
+        if id_ not in declared[kind]:
+            yield kind, current[kind, id_], None
 
 
 def _in_both(
