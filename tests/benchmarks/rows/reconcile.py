@@ -58,6 +58,7 @@ class Controlled:
     def close(self) -> None:
         self.source.close()
         self.store.close()
+        del self.reconciler, self.source, self.store  # what they hold is not freed in the next job
 
 
 def after_a_change(controlled: Controlled, job: Callable[[], object]) -> Callable[[], float]:
