@@ -16,7 +16,6 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -174,9 +173,9 @@ class _Second:
 
 def _started() -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [sys.executable, "-P", "-s", "-m", "controller.config.outline_process"],
+        [sys.executable, "-P", "-m", "controller.config.outline_process"],
         cwd="/",
-        env={"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},  # and nothing else
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -83,6 +83,7 @@ AgentUuids = Annotated[tuple[AgentUuid, ...], Field(strict=False, max_length=10_
 Lines = Annotated[tuple[Line, ...], Field(strict=False, max_length=100)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False, max_length=50)]
 # ``strict=False`` on the sequence only: strict mode would refuse a YAML or JSON list for a tuple.
+# Maps have a factory: of a map as the default each document would get a deep copy.
 
 
 class Document(BaseModel):
@@ -110,7 +111,9 @@ class Policy(Document):
     ] = 80
     include_checks: CheckGlobs = ()
     exclude_checks: CheckGlobs = ()
-    severity_overrides: dict[CheckId, Severity] = {}
+    severity_overrides: dict[CheckId, Severity] = Field(
+        default_factory=dict, json_schema_extra={"default": {}}
+    )
     error_handling: ErrorHandling = "count"
     protect: bool = False
 
@@ -141,7 +144,7 @@ class Check(Document):
     applies_when: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
     remediation: Remediation = Remediation()
     references: Lines = ()
-    frameworks: dict[Line, Lines] = {}
+    frameworks: dict[Line, Lines] = Field(default_factory=dict, json_schema_extra={"default": {}})
 
 
 class Catalog(Document):

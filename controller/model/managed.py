@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Generic, Literal, NamedTuple
+from typing import Generic, Literal
+
+from msgspec import Struct
 
 from controller.model.configuration import D_co
 
 ManagedBy = Literal["git", "api", "builtin"]
 
 
-class GitOrigin(NamedTuple):
+class GitOrigin(Struct, frozen=True):
     """The place in git that declares an object."""
 
     source: str
@@ -25,7 +27,7 @@ class GitOrigin(NamedTuple):
         return f"{self.path}:{self.line} at {self.commit[:7]}"
 
 
-class Managed(NamedTuple, Generic[D_co]):
+class Managed(Struct, Generic[D_co], frozen=True):
     """An object in force: the document, its one manager, and since when."""
 
     document: D_co

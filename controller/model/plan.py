@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from controller.model.configuration import Place
 from controller.model.documents import AnyDocument
@@ -12,7 +14,7 @@ from controller.model.terms import Kind
 Op = Literal["add", "change", "move", "adopt", "delete"]
 
 
-class FieldChange(NamedTuple):
+class FieldChange(Struct, frozen=True, array_like=True):
     """One field's value before and after, as JSON values."""
 
     field: str
@@ -20,7 +22,7 @@ class FieldChange(NamedTuple):
     after: object
 
 
-class Operation(NamedTuple):
+class Operation(Struct, frozen=True):
     """One object's change."""
 
     op: Op

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from controller.model.configuration import Configuration, Declared, Place
 from controller.model.documents import (
@@ -46,6 +47,10 @@ class Everything(Mapping[tuple[Kind, str], Managed[Any]]):
 
     def __getitem__(self, key: tuple[Kind, str]) -> Managed[Any]:
         return self._tables[key[0]][key[1]]
+
+    def get(self, key: tuple[Kind, str], default: Any = None) -> Any:  # noqa: ANN401 - as a mapping's
+        """As every mapping's, without raising and catching for each of thousands that are not there."""
+        return self._tables[key[0]].get(key[1], default)
 
     def __iter__(self) -> Iterator[tuple[Kind, str]]:
         return ((kind, id_) for kind, table in self._tables.items() for id_ in table)
@@ -92,11 +97,27 @@ def _pairs_of(
 ) -> Iterator[tuple[Kind, Managed[Any] | None, Declared[Any] | None]]:
     """What is in force and what is declared under each id."""
     declared = {kind: head.of_kind(kind) for kind in KINDS}
-    if only is None:
-        keys = [(kind, id_) for kind in KINDS for id_ in declared[kind]]
-        only = dict.fromkeys((*keys, *current))
-    for kind, id_ in only:
-        yield kind, current.get((kind, id_)), declared[kind].get(id_)
+    if only is not None:
+        for kind, id_ in only:
+            yield kind, current.get((kind, id_)), declared[kind].get(id_)
+        return
+    for kind in KINDS:
+        for id_, each in declared[kind].items():
+            yield kind, current.get((kind, id_)), each
+    for kind, id_ in current:
+        if id_ not in declared[kind]:
+            yield kind, current[kind, id_], None
+
+
+def _in_both(
+    current: Current, head: Configuration, only: Keys | None
+) -> Iterator[tuple[Kind, Managed[Any], Declared[Any]]]:
+    """What is in force and declared under the same id."""
+    declared = {kind: head.of_kind(kind) for kind in KINDS}
+    for kind, id_ in current if only is None else only:
+        managed, each = current.get((kind, id_)), declared[kind].get(id_)
+        if managed is not None and each is not None:
+            yield kind, managed, each
 
 
 def _operation(
@@ -140,10 +161,8 @@ def shifted(
     """
     return {
         (kind, declared.id): declared.place
-        for kind, managed, declared in _pairs_of(current, head, only)
-        if declared
-        and managed
-        and managed.origin
+        for kind, managed, declared in _in_both(current, head, only)
+        if managed.origin
         and managed.origin.path == declared.place.path
         and (managed.origin.line != declared.place.line or declared.place.path in touched)
     }
@@ -162,13 +181,8 @@ def foreign(
     What belongs to a source that the operator has ``removed`` may be taken over.
     """
     found = []
-    for kind, managed, declared in _pairs_of(current, head, only):
-        if (
-            declared
-            and managed
-            and managed.managed_by == "git"
-            and managed.manager != f"git:{source}"
-        ):
+    for kind, managed, declared in _in_both(current, head, only):
+        if managed.managed_by == "git" and managed.manager != f"git:{source}":
             other = managed.manager.removeprefix("git:")
             if other in removed:
                 continue
@@ -204,11 +218,11 @@ def _same(before: Document, after: Document) -> bool:
 
 def _json(document: Document, *, exclude_defaults: bool = False) -> dict[str, Any]:
     values = document.model_dump(mode="json", exclude_defaults=exclude_defaults)
-    # A threshold of 80 and one of 80.0 are the same, and must have the same digest.
-    return {
-        key: int(value) if isinstance(value, float) and value.is_integer() else value
-        for key, value in values.items()
-    }
+    for key, value in values.items():
+        # A threshold of 80 and one of 80.0 are the same, and must have the same digest.
+        if value.__class__ is float and value.is_integer():
+            values[key] = int(value)
+    return values
 
 
 def _compare(
@@ -286,7 +300,8 @@ def _with_hints(operations: list[Operation], current: Current) -> Iterator[Opera
             old = current[operation.kind, operation.id].document
             twin = added.get((operation.kind, _likeness(old)))
             if twin is not None:
-                operation = operation._replace(
+                operation = replace(
+                    operation,
                     hint=f"looks like a rename to {twin.place.path}; "
                     f"write 'id: {operation.id}' there to keep its history",
                 )

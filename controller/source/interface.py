@@ -10,7 +10,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from controller.model.source import Commit, Signature
 
@@ -22,7 +24,7 @@ that is how a link or submodule standing in the place of such a folder is told f
 """
 
 
-class TreeFile(NamedTuple):
+class TreeFile(Struct, frozen=True):
     """A document as listed: its content is known by its id alone."""
 
     path: str

@@ -6,7 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
+
+from msgspec import Struct
 
 from controller.errors import TreeRefusedError
 from controller.source.address import plain_part
@@ -23,7 +25,7 @@ _ORDINARY: Final = re.compile(r"(?=.{1,1024}\Z)(\w[\w.-]*/)*\w[\w.-]*", re.ASCII
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True):
     """One line of a listing."""
 
     mode: str

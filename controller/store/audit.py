@@ -6,7 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from controller.store.columns import instant, moment_of, to_json
 from controller.store.context import Context
@@ -34,7 +36,7 @@ def _entry(row: Record) -> AuditEntry:
     )
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True):
     """A row to be: who did what to which object, in which revision, with details."""
 
     actor: str
@@ -94,8 +96,9 @@ class AuditWriting(AuditReading):
         last = self.db.one("SELECT hash FROM audit ORDER BY number DESC LIMIT 1")
         digest, at = last[0] if last else FIRST, instant(as_of)
         rows = []
-        for actor, action, about, revision, detail in entries:
-            columns = (at, actor, action, about, revision, to_json(detail))
+        for each in entries:
+            detail = to_json(each.detail)
+            columns = (at, each.actor, each.action, each.about, each.revision, detail)
             digest = chained(digest, columns)
             rows.append((*columns, digest))
         if not rows:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from msgspec import Struct
 
 from controller.model.documents import AnyDocument
 from controller.model.terms import Kind, Platform
@@ -86,7 +88,7 @@ class Cache:
         return found
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True):
     """A document that was written as this text, so that who reads the text need not parse it."""
 
     text: str

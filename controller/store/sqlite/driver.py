@@ -177,7 +177,8 @@ class SqliteDriver:
                 f"{self._path} was written by a newer release (it has {newer[0]!r}); "
                 "upgrade gitward or use another data folder"
             )
-        migrations.apply(database)
+        with database.atomic():  # all of them or none, and synced once
+            migrations.apply(database)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[SqliteSession]:
