@@ -168,6 +168,32 @@ def test_the_page_of_documents_has_every_field() -> None:
     assert {field for field in fields if not re.search(rf"[`.]{field}`", page)} == set()
 
 
+def test_the_page_for_operators_has_every_variable_without_an_option() -> None:
+    page = (ROOT / "docs/operations/running.md").read_text()
+    quoted = {
+        name for _, text in programs() for name in re.findall(r'"(GITWARD_[A-Z_]+[A-Z])"', text)
+    }
+    for_tests_alone = {"GITWARD_FAIL_AT"}
+
+    assert {name for name in quoted - for_tests_alone if f"`{name}`" not in page} == set()
+
+
+@pytest.mark.parametrize(
+    "unit", sorted(ROOT.glob("docs/operations/*.service")), ids=lambda p: p.name
+)
+def test_units_call_the_program_with_options_that_it_has(unit: Path) -> None:
+    (call,) = re.findall(r"^ExecStart=\S+/gitward (.*)$", unit.read_text(), re.M)
+    command, *words = call.split()
+    done = subprocess.run(
+        [sys.executable, "-m", "controller", command, "--help"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    variables = re.findall(r"^Environment=(\w+)=", unit.read_text(), re.M)
+
+    for word in (*(each for each in words if each.startswith("--")), *variables):
+        assert word in done.stdout
+
+
 def test_the_index_of_decisions_lists_each_of_them() -> None:
     folder = ROOT / "docs/adr"
     listed = re.findall(r"^\| \[\d{4}\]\(([^)]+)\)", (folder / "README.md").read_text(), re.M)

@@ -51,6 +51,10 @@ class Access(Protocol):
         """By uuid or hostname."""
         ...
 
+    def results(self, uuid: str) -> list[Body]:
+        """Every check that a machine's policies select, with its outcome there."""
+        ...
+
     def forecast(self, days: int) -> Body: ...
     def findings(self, expiring_days: int) -> Body:
         """Every exception in force, with what there is to say about it."""

@@ -20,6 +20,7 @@ from controller.errors import NotFoundError, UsageError
 from controller.fleet import machines, objects, scores
 from controller.fleet.exception_findings import ExceptionFindings, exception_findings
 from controller.fleet.forecast import Forecast, forecast
+from controller.fleet.results import MachineResult, machine_results
 from controller.fleet.trace import trace
 from controller.model.notice import Notice
 from controller.model.source import RevisionRecord, SourceStatus
@@ -109,6 +110,11 @@ class Local:
                 many = f"{len(found)} machines are called {machine!r}; name one by its uuid"
                 raise NotFoundError(many if found else f"no machine {machine!r}")
             return _json(scores.MachineScore, scores.machine_score(reading, found[0], as_of))
+
+    def results(self, uuid: str) -> list[Body]:
+        with self._store.read() as reading:
+            found = machine_results(reading, uuid, _now())
+            return [_json(MachineResult, each) for each in found]
 
     def forecast(self, days: int) -> Body:
         with self._store.read() as reading:

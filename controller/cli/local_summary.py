@@ -35,8 +35,16 @@ def one_line(score: MachineScore) -> str:
     return f"score {shown}, risk {score.risk_level}, {_compliance(score.compliant)}"
 
 
-def show(store: Store, uuid: str, as_of: datetime, link: str) -> None:
-    """Print what ``make run`` ends with, on standard output; ``link`` opens the dashboard once."""
+def show(store: Store, uuid: str, as_of: datetime, link: str, more: str) -> None:
+    """Print what ``make run`` ends with, on standard output.
+
+    Args:
+        store: Where the machine's score is.
+        uuid: The machine.
+        as_of: Now.
+        link: Opens the dashboard, once.
+        more: The command that shows all that fails.
+    """
     with store.read() as reading:
         score = machine_score(reading, uuid, as_of)
         results = machine_results(reading, uuid, as_of)
@@ -57,9 +65,7 @@ def show(store: Store, uuid: str, as_of: datetime, link: str) -> None:
         console.print()
         console.print(_failures(failing))
         if len(failing) > _MOST_ROWS:
-            console.print(
-                f"... and {len(failing) - _MOST_ROWS} more: gitward score {score.hostname}"
-            )
+            console.print(Text(f"... and {len(failing) - _MOST_ROWS} more: {more}"))
     console.print()
     console.print(Text("Open the dashboard (the link signs you in, once, within ten minutes):"))
     # Whole on one line, however narrow the terminal: it is there to be clicked.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,11 +33,9 @@ class Narrator:
         self._controller = controller
         self._address = address
         if not self._settings.local_agent:
-            data = (
-                "" if str(self._settings.data) == ".gitward" else f" --data {self._settings.data}"
-            )
+            token = self._command("token create NAME --role viewer")
             self._say(f"dashboard: {address}/")
-            self._say(f"  a token to sign in with: gitward token create NAME --role viewer{data}")
+            self._say(f"  a token to sign in with: {token}")
         for source in self._settings.sources:
             # Never the address as it was typed: it may hold a token.
             self._say(f"reading {controller.places[source.name]} at {source.ref} ...")
@@ -52,7 +53,7 @@ class Narrator:
             self._say(f"{which}{ending.reason}: {ending.message}")
             for problem in ending.problems[:20]:
                 self._say(f"  {problem}")
-            self._say("nothing in force has changed; gitward status tells more")
+            self._say(f"nothing in force has changed; {self._command('status')} tells more")
         self._first_pass.set()
 
     def stop(self) -> None:
@@ -65,6 +66,12 @@ class Narrator:
     @staticmethod
     def _say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
+
+    def _command(self, words: str) -> str:
+        """A command about this controller as it can be typed here."""
+        data = self._settings.data
+        where = "" if str(data) == ".gitward" else f" --data {shlex.quote(str(data))}"
+        return f"{_program()} {words}{where}"
 
     def _tell_applied(self, controller: Controller) -> None:
         with controller.store.read() as reading:
@@ -140,4 +147,13 @@ class Narrator:
             if first:
                 self._shown = True
                 link = self._address + controller.sign_in_path()
-                show(controller.store, identity.uuid, controller.clock(), link)
+                more = self._command(f"score {identity.uuid}")
+                show(controller.store, identity.uuid, controller.clock(), link, more)
+
+
+def _program() -> str:
+    """How to call the program: by its path where it was called so and no other way finds it."""
+    called = sys.argv[0]
+    if shutil.which("gitward") is None and Path(called).name == "gitward":
+        return shlex.quote(called)
+    return "gitward"

@@ -119,13 +119,16 @@ class Remote:
     def score(self, machine: str) -> Body:
         found = [
             each["uuid"]
-            for each in self._pages(LISTS["machines"], search=machine)
+            for each in self._pages(LISTS["machines"], {"search": machine})
             if machine.lower() in {each["uuid"], each["hostname"].lower()}
         ]
         if len(found) != 1:
             many = f"{len(found)} machines are called {machine!r}; name one by its uuid"
             raise NotFoundError(many if found else f"no machine {machine!r}")
         return self._call("GET", f"/api/v1/compliance/score/agent/{quote(found[0])}")
+
+    def results(self, uuid: str) -> list[Body]:
+        return self._pages(f"/api/v1/compliance/results/agent/{quote(uuid)}")
 
     def forecast(self, days: int) -> Body:
         query = {"days": str(days)}
@@ -149,11 +152,11 @@ class Remote:
     def revoke(self, what: str, id_: str) -> None:
         self._call("DELETE", f"{LISTS[what]}/{quote(id_, safe='')}")
 
-    def _pages(self, path: str, search: str | None = None) -> list[Body]:
+    def _pages(self, path: str, query: dict[str, str] | None = None) -> list[Body]:
         items: list[Body] = []
-        query = {"per_page": str(_PER_PAGE)} | ({"search": search} if search else {})
         for page in count(1):
-            answer = self._call("GET", path, query={**query, "page": str(page)})
+            wanted = {**(query or {}), "per_page": str(_PER_PAGE), "page": str(page)}
+            answer = self._call("GET", path, query=wanted)
             items += answer["items"]
             if page >= answer["pages"]:
                 break

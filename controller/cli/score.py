@@ -1,4 +1,4 @@
-"""``gitward score``: a machine's score, and under which policies it fails."""
+"""``gitward score``: a machine's score, its policies, and the checks that fail on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from controller.cli import exit_codes
 from controller.cli.access import Body
 from controller.cli.opening import access_options, open_access
 from controller.cli.options import format_option
-from controller.cli.table import cell, print_table, printable
+from controller.cli.table import cell, print_table, printable, short_time
+from controller.model.terms import SEVERITIES
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +24,12 @@ def run(options: argparse.Namespace) -> int:
     """Print the score; 1 when the machine is not compliant."""
     with open_access(options) as controller:
         score = controller.score(options.machine)
+        results = [] if options.format == "json" else controller.results(score["agent_uuid"])
     if options.format == "json":
         print(json.dumps(score, indent=2))
     else:
         _show(score)
+        _show_failing([each for each in results if each["status"] in {"failed", "error"}])
     return exit_codes.PROBLEMS if score["compliant"] is False else exit_codes.OK
 
 
@@ -44,6 +47,22 @@ def _show(score: Body) -> None:
             ("POLICY", "SCORE", "THRESHOLD", "COMPLIANT", "RISK", "PASSED", "FAILED", "EXEMPTED"),
             [_row(policy) for policy in score["policies"]],
         )
+
+
+def _show_failing(failing: list[Body]) -> None:
+    if not failing:
+        return
+    failing.sort(key=lambda each: (SEVERITIES.index(each["severity"]), each["check_id"]))
+    print()
+    print_table(
+        ("SEVERITY", "CHECK", "STATUS", "SINCE", "TITLE"),
+        [
+            (each["severity"], each["check_id"], each["status"],
+             short_time(each["status_since"]), each["title"])
+            for each in failing
+        ],
+    )  # fmt: skip
+    print(f"\nhow to put one right: gitward explain {failing[0]['check_id']}")
 
 
 def _row(policy: Body) -> list[object]:

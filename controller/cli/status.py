@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 
 from controller.cli import exit_codes
 from controller.cli.access import Body
@@ -57,9 +58,15 @@ def describe(source: Body) -> str:
     if source["held_plan"]:
         lines.append(f"  held       {source['held_plan']['digest']}")
         lines += [f"    deletes {each}" for each in source["held_plan"]["deletes"]]
-    if source["problems"]:
-        lines.append(f"  problems   {len(source['problems'])}")
-        lines += [f"    {_problem(each)}" for each in source["problems"]]
+    warnings = [each for each in source["problems"] if each["level"] == "warning"]
+    errors = [each for each in source["problems"] if each["level"] != "warning"]
+    if errors:
+        lines.append(f"  problems   {len(errors)}")
+        lines += [f"    {_problem(each)}" for each in errors]
+    if warnings:
+        counts = Counter(each["code"] for each in warnings).most_common()
+        shown = ", ".join(f"{count} {code}" for code, count in counts)
+        lines.append(f"  warnings   {shown}; gitward validate shows them")
     return "\n".join(map(printable, lines))
 
 
@@ -68,5 +75,4 @@ def _problem(problem: Body) -> str:
     if problem["line"]:
         place += f":{problem['line']}:{problem['column']}"
     field = f" {problem['field']}:" if problem["field"] else ""
-    level = " (warning)" if problem["level"] == "warning" else ""
-    return f"{place}: {problem['code']}{field} {problem['message']}{level}"
+    return f"{place}: {problem['code']}{field} {problem['message']}"

@@ -23,6 +23,7 @@ from controller.config.load import (
     reviews,
     twins,
     waiver_problems,
+    worth_telling,
 )
 from controller.config.rules.selected import alike
 from controller.config.rules.uniqueness import fold
@@ -186,7 +187,8 @@ class _Known:
         self._contents, self._as_of, self._first_applied = contents, as_of, first_applied
         self.steps += 1
         problems = {each for several in self._problems.values() for each in several}
-        loaded = Loaded(self._configuration, tuple(sorted(problems.union(self._twins))))
+        told = worth_telling(problems.union(self._twins), self._configuration.settings)
+        loaded = Loaded(self._configuration, told)
         return loaded, change.touched
 
     def _difference(self, contents: Mapping[str, FileContent], changed: Collection[str]) -> _Change:

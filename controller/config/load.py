@@ -35,6 +35,7 @@ __all__ = [
     "read_file",
 ]
 
+_ABOUT_SLIMRMM: Final = ("GW313", "GW5")
 _NO_TIMES: Final[Mapping[str, datetime]] = MappingProxyType({})
 
 
@@ -122,8 +123,19 @@ def assemble_whole(
     for found in exceptions:
         problems += reviews(found, settings, as_of, first_applied)
     problems += twins(exceptions, as_of)
-    loaded = Loaded(configuration, tuple(sorted(set(problems))))
+    loaded = Loaded(configuration, worth_telling(problems, settings))
     return Whole(loaded, selected, policies, checks, exceptions)
+
+
+def worth_telling(problems: Iterable[Problem], settings: RepositorySettings) -> tuple[Problem, ...]:
+    """Every problem once, in order, without warnings about agents that do not report here."""
+    return tuple(
+        sorted(
+            each
+            for each in set(problems)
+            if settings.slimrmm_agents or not each.code.startswith(_ABOUT_SLIMRMM)
+        )
+    )
 
 
 def _by_id(found: Iterable[Found[D_co]]) -> dict[str, Declared[D_co]]:

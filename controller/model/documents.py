@@ -207,6 +207,8 @@ class RepositorySettings(Document):
     api_writes: Literal["allow", "deny"] = "allow"
     api_exceptions: Literal["allow", "deny"] = "deny"
     prune: PruneSettings = PruneSettings()
+    slimrmm_agents: bool = True
+    """Whether SlimRMM's own agents report here, so that what they refuse is worth a warning."""
 
 
 def strictest(settings: Iterable[RepositorySettings]) -> RepositorySettings:
@@ -234,6 +236,7 @@ def strictest(settings: Iterable[RepositorySettings]) -> RepositorySettings:
             max_percent=min(each.prune.max_percent for each in several),
             max_count=min(each.prune.max_count for each in several),
         ),
+        slimrmm_agents=any(each.slimrmm_agents for each in several),
     )
 
 

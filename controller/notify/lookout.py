@@ -85,7 +85,7 @@ def _tell(writing: Writing, events: list[Event]) -> int:
 
 def _turned(turns: Sequence[MachineTurn], revision: str, at: datetime) -> Iterator[Event]:
     worse = [each for each in turns if each.compliant is False and each.was_compliant is not False]
-    yield from _events(worse, "NonCompliant", "is no longer compliant", revision, at)
+    yield from _events(worse, "NonCompliant", "is not compliant", revision, at)
     critical = [each for each in turns if each.risk == "critical" and each.was_risk != "critical"]
     yield from _events(critical, "CriticalRisk", "is at critical risk", revision, at)
 

@@ -120,8 +120,17 @@ def test_the_page_for_people_lists_every_operation_and_loads_nothing_from_elsewh
     served: Api,
 ) -> None:
     answer = served.get("/docs", role=None)
-    assert "script" not in answer.text
+    assert "<script" not in answer.text
     assert "http" not in answer.text.replace("<!doctype html>", "")
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     for method, path in OPERATIONS:
         assert f"<b>{method.upper()}</b> {path}" in answer.text
+
+
+def test_the_page_for_people_names_the_fields_of_bodies_and_answers(served: Api) -> None:
+    page = served.get("/docs", role=None).text
+    assert "<code><b>results[].check_id</b></code></th><td>text (1 to 100 characters)" in page
+    assert (
+        "<code>distribution.critical</code>" in page or "<code>risk_distribution.critical" in page
+    )
+    assert "``" not in page

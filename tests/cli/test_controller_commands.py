@@ -14,8 +14,10 @@ import pytest
 from controller.reconcile.loop import Loop
 from controller.reconcile.reconciler import Reconciler
 from controller.store.port.machines import Claim
+from controller.store.port.reports import Submission
+from tests.builders import make_report
 from tests.cli.runner import Ran, run
-from tests.reconcile.repository import base, policy
+from tests.reconcile.repository import base, catalog, policy
 from tests.reconcile.rig import Rig
 
 Capture = pytest.CaptureFixture[str]
@@ -51,6 +53,16 @@ def test_a_broken_revision_is_one_and_names_file_and_line(capsys: Capture, fille
     (source,) = body["sources"]
     assert source["problems"][0]["path"] == "policies/laptops.yaml"
     assert {c["type"] for c in source["conditions"]} == {"Ready", "Stalled"}
+
+
+def test_warnings_are_counted_by_code_and_errors_are_listed(capsys: Capture, filled: Rig) -> None:
+    text = catalog("one", "two", "three", query="SELECT username AS state FROM shadow")
+    filled.commit({"checks/base.yaml": text})
+    filled.reconcile()
+    ran = on(capsys, filled, "status")
+    assert ran.code == 0
+    assert "3 GW505" in ran.out
+    assert "checks/base.yaml" not in ran.out
 
 
 def test_a_folder_without_data_is_a_usage_error(capsys: Capture, tmp_path: Path) -> None:
@@ -162,6 +174,21 @@ def test_a_machine_is_found_by_hostname_or_uuid(capsys: Capture, filled: Rig) ->
     assert body["counts"]["pending"] == 2
     assert body["counts"]["exempted"] == 1
     assert "web-01" in on(capsys, filled, "get", "machines").out
+
+
+def test_a_score_lists_what_fails_and_how_to_read_on(capsys: Capture, filled: Rig) -> None:
+    uuid = enrol(filled, "web-01")
+    assert "SEVERITY" not in on(capsys, filled, "score", uuid).out
+    report = make_report({"one": "failed", "two": "failed", "three": "passed"}, at=filled.clock())
+    token_hash = sha256(b"web-01").hexdigest()
+    with filled.store.write() as writing:
+        (answer,) = writing.record_reports([Submission(uuid, token_hash, report, filled.clock())])
+    assert not isinstance(answer, Exception)
+    ran = on(capsys, filled, "score", uuid)
+    (failing,) = [line for line in ran.out.splitlines() if line.startswith("low ")]
+    assert failing.split()[1:3] == ["two", "failed"]
+    assert failing.endswith("Title of two")
+    assert "gitward explain two" in ran.out
 
 
 def test_a_name_that_is_nobodys_or_several_machines_is_said(capsys: Capture, filled: Rig) -> None:

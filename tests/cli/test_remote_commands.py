@@ -10,8 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.cli.runner import Ran, run
@@ -149,6 +152,25 @@ def test_a_viewer_may_look_and_not_act(capsys: Capture, server: Server) -> None:
     refused = at(capsys, server, "reconcile", token=server.viewer)
     assert refused.code == 3
     assert server.viewer not in refused.err
+
+
+def test_a_score_lists_what_fails(capsys: Capture, server: Server) -> None:
+    key = at(capsys, server, "enrollment-key", "create").out.strip()
+    claim = {"hostname": "db-07", "os": "linux", "arch": "x86_64", "agent_version": "1"}
+    with httpx.Client(base_url=server.url) as client:
+        register = client.post(
+            "/api/v1/enrollment/register", json=claim, headers={"X-Registration-Key": key}
+        )
+        agent = {"Authorization": f"Bearer {register.json()['agent_token']}"}
+        report = {
+            "report_id": str(uuid4()),
+            "collected_at": datetime.now(UTC).isoformat(),
+            "results": [{"check_id": "two", "status": "failed"}],
+        }
+        taken = client.post("/api/v1/compliance/results", json=report, headers=agent)
+    assert taken.status_code == 200, taken.text
+    ran = at(capsys, server, "score", "db-07")
+    assert any(line.split()[1:3] == ["two", "failed"] for line in ran.out.splitlines())
 
 
 def test_an_unknown_machine_is_said(capsys: Capture, server: Server) -> None:

@@ -76,7 +76,12 @@ FILES: dict[str, list[str | None]] = {
         waiver("id: one\ncheck_id: a-one\nscope: global\nexpires_at: 2026-06-10\n"),
         None,
     ],
-    "gitward.yaml": [None, "exceptions: {max_days: 20}\n", "exceptions: {require_owner: true}\n"],
+    "gitward.yaml": [
+        None,
+        "exceptions: {max_days: 20}\n",
+        "exceptions: {require_owner: true}\n",
+        "slimrmm_agents: false\n",
+    ],
 }
 STEPS = st.lists(
     st.tuples(

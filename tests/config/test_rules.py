@@ -275,3 +275,13 @@ def test_a_file_without_problems_declares_its_documents_with_their_places():
         "b": ("policies/two.yml", 8),
     }
     assert loaded.valid
+
+
+def test_what_only_slimrmms_agents_refuse_is_not_told_where_none_reports():
+    strict = ("policy", "passing_score_threshold: 99\nerror_handling: count")
+    none_reports = SourceFile("gitward.yaml", b"slimrmm_agents: false\n")
+
+    told = {problem.code for problem in judged(*strict).problems}
+    assert {"GW313", "GW501"} <= told
+    quiet = {problem.code for problem in judged(*strict, none_reports).problems}
+    assert quiet == told - {"GW313", "GW501"}

@@ -59,7 +59,7 @@ def test_a_machine_that_turns_is_told_once_and_again_when_it_turns_again(watched
     watched.clock.forward(minutes=1)
     agent.report(dict.fromkeys(ALL, "failed"))
     assert watched.look() == [
-        ("NonCompliant", "web-01 is no longer compliant"),
+        ("NonCompliant", "web-01 is not compliant"),
         ("CriticalRisk", "web-01 is at critical risk"),
     ]
     assert watched.look() == []

@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel
 
 from controller.api.access import Anyone, ViewerOrLoopback, Visit
+from controller.api.documentation import CONTENT_SECURITY_POLICY, documentation_page
 from controller.api.errors import error_response
-from controller.api.pages import CONTENT_SECURITY_POLICY, documentation_page
 from controller.api.route import Route
 from controller.errors import ControllerError
 

@@ -9,8 +9,8 @@ from controller.config.codes.entry import Code
 AGENTS: Final = (
     Code(
         "GW501",
-        "check type that agents do not run",
-        "Current agents answer registry, plist and command checks with an error, or leave them out. "
+        "check type that SlimRMM agents do not run",
+        "Current SlimRMM agents answer registry, plist and command checks with an error, or leave them out. "
         "osquery's tables registry and plist read the same facts.",
         "check_type: registry\nplatforms: [windows]\nquery: HKLM\\SOFTWARE\\Example\\On",
         "check_type: osquery\nplatforms: [windows]\n"
@@ -21,7 +21,7 @@ AGENTS: Final = (
     Code(
         "GW502",
         "query does not begin with 'SELECT '",
-        "Agents accept a query only when it begins with SELECT and one space: no WITH, no comment, "
+        "SlimRMM agents accept a query only when it begins with SELECT and one space: no WITH, no comment, "
         "no line break after SELECT.",
         "query: |-\n  SELECT\n    active_state AS state FROM systemd_units",
         "query: |-\n  SELECT active_state AS state\n    FROM systemd_units",
@@ -30,8 +30,8 @@ AGENTS: Final = (
     ),
     Code(
         "GW503",
-        "query too long for agents",
-        "Agents refuse queries of more than 4096 bytes.",
+        "query too long for SlimRMM agents",
+        "SlimRMM agents refuse queries of more than 4096 bytes.",
         "# a query of 5,000 bytes",
         "# a query of 500 bytes",
         "file",
@@ -39,8 +39,8 @@ AGENTS: Final = (
     ),
     Code(
         "GW504",
-        "word that agents refuse",
-        "Agents refuse a query that holds one of a few SQL words anywhere, even inside text: drop, "
+        "word that SlimRMM agents refuse",
+        "SlimRMM agents refuse a query that holds one of a few SQL words anywhere, even inside text: drop, "
         "delete, insert, update, create, alter, truncate, exec, attach, detach, load_extension.",
         "query: SELECT active_state AS state FROM systemd_units WHERE id = 'update.timer'",
         "query: SELECT active_state AS state FROM systemd_units WHERE id LIKE 'updat_.timer'",
@@ -49,8 +49,8 @@ AGENTS: Final = (
     ),
     Code(
         "GW505",
-        "table that agents refuse",
-        "Agents refuse queries over shadow, curl, curl_certificate, carves, yara and augeas.",
+        "table that SlimRMM agents refuse",
+        "SlimRMM agents refuse queries over shadow, curl, curl_certificate, carves, yara and augeas.",
         "query: SELECT value AS state FROM augeas WHERE path = '/etc/ssh/sshd_config'",
         "query: SELECT active_state AS state FROM systemd_units",
         "check",
@@ -59,7 +59,7 @@ AGENTS: Final = (
     Code(
         "GW506",
         "contains compares whole values",
-        "On osquery rows agents treat contains like equals: the whole value, not a part of it. Use "
+        "On osquery rows SlimRMM agents treat contains like equals: the whole value, not a part of it. Use "
         "equals, or LIKE inside the query.",
         'comparison_operator: contains\nexpected_result: {state: "on"}',
         'comparison_operator: equals\nexpected_result: {state: "on"}',
@@ -69,7 +69,7 @@ AGENTS: Final = (
     Code(
         "GW507",
         "table of events",
-        "Tables of events are filled by osquery's daemon. Agents run osquery once per query, so such "
+        "Tables of events are filled by osquery's daemon. SlimRMM agents run osquery once per query, so such "
         "a table is always empty.",
         "query: SELECT path AS state FROM file_events",
         "query: SELECT active_state AS state FROM systemd_units",

@@ -38,10 +38,10 @@ def findings(check: Check) -> Iterator[Finding]:
     if check.check_type != "osquery":
         return
     if check.comparison_operator == "contains":
-        message = "agents compare whole values, as with equals; write equals, or LIKE in the query"
+        message = "SlimRMM agents compare whole values, as with equals; write equals, or LIKE in the query"
         yield Finding("GW506", ("comparison_operator",), message)
     for table in compile_query(check.query, check.platforms).event_tables:
-        message = f"table {table!r} is filled by osquery's daemon only; agents always find it empty"
+        message = f"table {table!r} is filled by osquery's daemon only; SlimRMM agents always find it empty"
         yield Finding("GW507", ("query",), message)
 
 
@@ -60,18 +60,18 @@ def _refuses(check_type: CheckType, query: str) -> Iterator[Finding]:
         return
     field = ("query",)
     if query[:7].lower() != "select ":
-        message = "agents refuse a query that does not begin with 'SELECT ' and one space"
+        message = "SlimRMM agents refuse a query that does not begin with 'SELECT ' and one space"
         yield Finding("GW502", field, f"{message}; begin it so")
     size = len(query.encode())
     if size > _MAX_QUERY_BYTES:
-        message = (
-            f"agents refuse queries over {_MAX_QUERY_BYTES} bytes, this has {size}; shorten it"
-        )
+        message = f"SlimRMM agents refuse queries over {_MAX_QUERY_BYTES} bytes, this has {size}; shorten it"
         yield Finding("GW503", field, message)
     word = _WORDS.search(query)
     if word:
-        message = f"agents refuse the word {word.group()!r} anywhere in a query; write it otherwise"
+        message = f"SlimRMM agents refuse the word {word.group()!r} anywhere in a query; write it otherwise"
         yield Finding("GW504", field, message)
     for table in sorted(_TABLES & names(tokens(query))) if _A_TABLE.search(query) else ():
-        message = f"agents refuse queries over table {table!r}; read the fact from another one"
+        message = (
+            f"SlimRMM agents refuse queries over table {table!r}; read the fact from another one"
+        )
         yield Finding("GW505", field, message)
