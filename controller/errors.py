@@ -7,6 +7,7 @@ documentation (docs/reference/reasons.md).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import ClassVar
 
@@ -233,14 +234,22 @@ class RemoteRefusedError(ControllerError):
     Attributes:
         status: the HTTP status, 0 when there was no answer.
         code: the stable code of the answer, empty when there was none.
+        problems: of what was sent: field or place, and what is wrong there.
     """
 
     reason = "RemoteRefused"
 
-    def __init__(self, message: str, status: int = 0, code: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int = 0,
+        code: str = "",
+        problems: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.problems = tuple(problems)
 
 
 class TableUnreadableError(ControllerError):

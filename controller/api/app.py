@@ -84,15 +84,17 @@ def create_app(
         redirect_slashes=False,
     )
     gate = Gate(services)
+    reads = QuickReads(gate)
     app.add_middleware(
         GateKeeper,
         gate=gate,
         fallback=fallback,
-        reads=QuickReads(services).around,
+        reads=reads.around,
         quick_paths=PATHS,
     )
-    # For the server's protocol, which takes simple reports before any of this.
+    # For the server's protocol, which takes simple requests before any of this.
     app.state.quick_reports = QuickReports(gate)
+    app.state.quick_reads = reads
     # First, since it is asked for most.
     app.router.routes.append(
         PlainRoute(report_route.PATH, report_route.ReportRoute(), methods=["POST"])

@@ -21,7 +21,7 @@ from controller.store.port.store import Reading
 def snapshot_tag(reading: Reading, as_of: datetime) -> str:
     """What names the state of everything that can be read at an instant."""
     in_force = reading.in_force()
-    instants = in_force.rulebook.instants
+    instants = in_force.rulebook.timeline.instants
     soon = as_of + timedelta(days=in_force.settings.exceptions.warn_days)
     return ".".join(
         str(part)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +31,7 @@ SERVICE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/
 _UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
 """Probes come often and from one address."""
 REPORTS: Final = "/api/v1/compliance/results"
+RawHeader = tuple[bytes, bytes]
 SAFE_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -103,8 +103,9 @@ class Charge:
         self._account = None
         if self.known is None:
             self._account = (self._address, self._anonymous)
-        elif self.known.machine_uuid is None:
-            self._account = (f"token:{self.token_hash}", self._limits.user_requests_per_minute)
+        elif self.known.machine_uuid is None and self.token_hash is not None:
+            limit = self._limits.user_requests_per_minute
+            self._account = (account_of(self.token_hash), limit)
         return self._gate.limiter.charge(*self._account) if self._account else None
 
     def disown(self) -> None:
@@ -119,6 +120,11 @@ class Charge:
         if self._account is not None:
             self._gate.limiter.refund(*self._account)
         self.allowance = self._account = None
+
+
+def account_of(token_hash: str) -> str:
+    """The account that a person's requests go on."""
+    return f"token:{token_hash}"
 
 
 class GateKeeper:
@@ -185,7 +191,12 @@ class GateKeeper:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._add_headers(MutableHeaders(scope=message), charge)
+                allowance = charge.allowance
+                now = self._gate.services.clock().timestamp()
+                message["headers"] = [
+                    *with_safe_headers(message["headers"]),
+                    *(rate_headers(allowance, now) if allowance is not None else ()),
+                ]
             await send(message)
 
         try:
@@ -203,16 +214,21 @@ class GateKeeper:
         finally:
             self._gate.metrics.count_request(scope["method"], _route(scope), status)
 
-    def _add_headers(self, headers: MutableHeaders, charge: Charge) -> None:
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
-        headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        if charge.allowance is not None:
-            ends = self._gate.services.clock().timestamp() + charge.allowance.resets_in
-            headers["X-RateLimit-Limit"] = str(charge.allowance.limit)
-            headers["X-RateLimit-Remaining"] = str(charge.allowance.remaining)
-            headers["X-RateLimit-Reset"] = str(int(ends))
+
+def with_safe_headers(headers: Iterable[RawHeader]) -> list[RawHeader]:
+    """An answer's headers, and of those that every answer carries the ones it lacks."""
+    found = list(headers)
+    present = {name for name, _ in found}
+    return found + [each for each in SAFE_HEADERS if each[0] not in present]
+
+
+def rate_headers(allowance: Allowance, now: float) -> tuple[RawHeader, ...]:
+    """How a caller's account stands; ``now`` in seconds since 1970."""
+    return (
+        (b"x-ratelimit-limit", b"%d" % allowance.limit),
+        (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"x-ratelimit-reset", b"%d" % (now + allowance.resets_in)),
+    )
 
 
 def is_api_path(path: str) -> bool:

@@ -7,7 +7,6 @@ writes the report. Nothing here touches the store on the event loop.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Final, cast
 
 from pydantic import TypeAdapter
@@ -117,9 +116,9 @@ async def _parse(
     def read() -> tuple[Report, Heard | None]:
         plain = unpack(body, MAX_BYTES) if zipped else body
         report, heard = hearing.read(uuid, plain)
-        if report.since is not None and report.since.count is None and len(plain) > LARGE:
+        if report.since is not None and report.since.size is None and len(plain) > LARGE:
             # Here, so that the writer need not.
-            return replace(report, results=report.since.whole(), since=None), heard
+            return report._replace(results=report.since.whole(), since=None), heard
         return report, heard
 
     return await asyncio.to_thread(read) if zipped or len(body) > LARGE else read()

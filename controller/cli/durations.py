@@ -42,5 +42,7 @@ def days(text: str) -> int:
     span = re.fullmatch(r"([0-9]{1,4})([dw]?)", text)
     number = int(span[1]) * (7 if span[2] == "w" else 1) if span else -1
     if not 0 <= number <= 3650:
-        raise argparse.ArgumentTypeError(f"{text!r}: write days as 30d or weeks as 4w")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: write days as 30d or weeks as 4w, at most ten years"
+        )
     return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import Final
 
 from controller.cli import exit_codes
@@ -50,7 +51,16 @@ def run(options: argparse.Namespace) -> int:
     elif items:
         headers = ("ID", "FINDINGS", "CHECKS", "SCOPE", "MACHINES", "FAILING", "EXPIRES", "FROM")
         print_table(headers, [_row(each) for each in items])
+    else:
+        print(_nothing(wanted, len(body["items"])), file=sys.stderr)
     return exit_codes.PROBLEMS if wanted and items else exit_codes.OK
+
+
+def _nothing(wanted: set[str], looked_at: int) -> str:
+    if not looked_at:
+        return "no exception is in force"
+    words = " or ".join(sorted(wanted)).replace("_", " ")
+    return f"of {looked_at} exception{'' if looked_at == 1 else 's'} in force none is {words}"
 
 
 def _row(item: Body) -> list[object]:

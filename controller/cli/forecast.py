@@ -30,17 +30,26 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps(body, indent=2))
         return exit_codes.OK
-    print(
-        f"now {cell(body['average_score'])}, {cell(body['compliant_percentage'])} % compliant, "
-        f"{body['agents']} machines"
-    )
+    print(_now(body))
     rows = [row for point in body["points"] for row in _rows(point)]
     if rows:
         headers = ("DAY", "SCORE", "COMPLIANT %", "CHANGED", "NEWLY NON-COMPLIANT", "BECAUSE")
         print_table(headers, rows)
     else:
-        print(f"no exception starts or ends within {options.days} days")
+        print(f"no exception starts or ends within {options.days} day{_s(options.days)}")
     return exit_codes.OK
+
+
+def _now(body: Body) -> str:
+    machines = f"{body['agents']} machine{_s(body['agents'])}"
+    if body["average_score"] is None:
+        return f"now no score: nothing to judge on {machines}"
+    share = f"{cell(body['compliant_percentage'])} % compliant"
+    return f"now {cell(body['average_score'])}, {share}, {machines}"
+
+
+def _s(number: int) -> str:
+    return "" if number == 1 else "s"
 
 
 def _rows(point: Body) -> list[list[object]]:

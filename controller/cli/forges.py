@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
-import httpx
-
-from controller import __version__
 from controller.cli.comment_parts import number_of
+from controller.cli.exchange import Exchange
 from controller.cli.remote import is_loopback
 from controller.errors import RemoteRefusedError, UsageError
 
+Json = dict[str, Any]
 _SECONDS: Final = 30.0
 _PER_PAGE: Final = 100
 _PAGES: Final = 30
@@ -72,41 +71,54 @@ class _Client:
         if parts.scheme not in {"http", "https"} or not secure:
             raise UsageError(f"{api!r} is no address over which a token may travel; use https://")
         self._api = api.rstrip("/")
-        self._client = httpx.Client(
-            headers={"User-Agent": f"gitward/{__version__}", **headers},
-            timeout=_SECONDS,
-            verify=str(ca_file) if ca_file else True,
-        )
+        self._exchange = Exchange(self._api, headers, ca_file, trust_environment=True)
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._exchange.close()
 
     def _call(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401
-        try:
-            answer = self._client.request(method, f"{self._api}{path}", json=body)
-        except httpx.HTTPError as error:
-            raise RemoteRefusedError(f"cannot reach {self._api}: {error}") from error
-        if not answer.is_success:
-            advice = (
-                "; may the token write comments?" if answer.status_code in {401, 403, 404} else ""
-            )
+        answer = self._exchange.send(method, f"{self._api}{path}", body, seconds=_SECONDS)
+        if not answer.success:
+            advice = "; may the token write comments?" if answer.status in {401, 403, 404} else ""
             raise RemoteRefusedError(
-                f"{self._api} answered {answer.status_code} to the comment{advice}",
-                answer.status_code,
+                f"{self._api} answered {answer.status} to the comment{advice}", answer.status
             )
-        if answer.status_code == httpx.codes.NO_CONTENT:
-            return None
         try:
             return answer.json()
         except ValueError as error:
-            raise RemoteRefusedError(f"{self._api} did not answer with JSON") from error
+            raise self._odd() from error
 
-    def _pages(self, path: str) -> Any:  # noqa: ANN401
+    def _object(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Json:
+        found = self._call(method, path, body)
+        if not isinstance(found, dict):
+            raise self._odd()
+        return found
+
+    def _pages(self, path: str) -> Iterator[Json]:
         for page in range(1, _PAGES + 1):
             found = self._call("GET", f"{path}?per_page={_PER_PAGE}&page={page}")
+            if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+                raise self._odd()
             yield from found
             if len(found) < _PER_PAGE:
                 return
+
+    def _numbered(self, path: str, ours: Callable[[Json], bool]) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for each in self._pages(path):
+            if ours(each) and (number := number_of(str(each.get("body")))) is not None:
+                found.setdefault(number, []).append(self._id_of(each))
+        return {number: sorted(ids) for number, ids in found.items()}
+
+    def _id_of(self, found: Json) -> int:
+        if not isinstance(number := found.get("id"), int):
+            raise self._odd()
+        return number
+
+    def _odd(self) -> RemoteRefusedError:
+        return RemoteRefusedError(
+            f"{self._api} answered with something that is no comment of its API"
+        )
 
 
 class GitHub(_Client):
@@ -130,17 +142,15 @@ class GitHub(_Client):
     def own(self) -> dict[int, list[int]]:
         path = f"/repos/{self._repository}/issues/{self._number}/comments"
         # Anybody can write the marker; nobody but an app is of the type Bot.
-        return _numbered(
-            each for each in self._pages(path) if (each.get("user") or {}).get("type") == "Bot"
-        )
+        return self._numbered(path, lambda each: _of(each, "user").get("type") == "Bot")
 
     def create(self, text: str) -> str:
         path = f"/repos/{self._repository}/issues/{self._number}/comments"
-        return str(self._call("POST", path, {"body": text})["html_url"])
+        return str(self._object("POST", path, {"body": text}).get("html_url"))
 
     def update(self, number: int, text: str) -> str:
         path = f"/repos/{self._repository}/issues/comments/{number}"
-        return str(self._call("PATCH", path, {"body": text})["html_url"])
+        return str(self._object("PATCH", path, {"body": text}).get("html_url"))
 
     def delete(self, number: int) -> None:
         self._call("DELETE", f"/repos/{self._repository}/issues/comments/{number}")
@@ -159,7 +169,11 @@ class GitLab(_Client):
         request = _needed(
             environment, "CI_MERGE_REQUEST_IID", "run it in a pipeline of merge requests"
         )
-        self._notes = f"/projects/{int(project)}/merge_requests/{int(request)}/notes"
+        if not project.isdecimal() or not request.isdecimal():
+            raise UsageError(
+                "CI_PROJECT_ID and CI_MERGE_REQUEST_IID are numbers; run it in GitLab CI"
+            )
+        self._notes = f"/projects/{project}/merge_requests/{request}/notes"
         self._page = environment.get("CI_MERGE_REQUEST_PROJECT_URL", "")
         self._request = request
 
@@ -167,28 +181,26 @@ class GitLab(_Client):
         return self
 
     def own(self) -> dict[int, list[int]]:
-        me = self._call("GET", "/user")["id"]
-        return _numbered(each for each in self._pages(self._notes) if each["author"]["id"] == me)
+        me = self._id_of(self._object("GET", "/user"))
+        return self._numbered(self._notes, lambda each: _of(each, "author").get("id") == me)
 
     def create(self, text: str) -> str:
-        return self._address(self._call("POST", self._notes, {"body": text})["id"])
+        return self._address(self._object("POST", self._notes, {"body": text}))
 
     def update(self, number: int, text: str) -> str:
-        return self._address(self._call("PUT", f"{self._notes}/{number}", {"body": text})["id"])
+        return self._address(self._object("PUT", f"{self._notes}/{number}", {"body": text}))
 
     def delete(self, number: int) -> None:
         self._call("DELETE", f"{self._notes}/{number}")
 
-    def _address(self, number: int) -> str:
-        return f"{self._page}/-/merge_requests/{self._request}#note_{number}"
+    def _address(self, note: Json) -> str:
+        return f"{self._page}/-/merge_requests/{self._request}#note_{self._id_of(note)}"
 
 
-def _numbered(comments: Iterable[dict[str, Any]]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for each in comments:
-        if (number := number_of(str(each.get("body")))) is not None:
-            found.setdefault(number, []).append(int(each["id"]))
-    return {number: sorted(ids) for number, ids in found.items()}
+def _of(comment: Json, key: str) -> Json:
+    """A member that is an object; hosts leave out whom they have forgotten."""
+    found = comment.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _needed(environment: Mapping[str, str], name: str, advice: str) -> str:

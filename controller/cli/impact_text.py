@@ -24,11 +24,11 @@ def impact_lines(body: Body) -> Iterator[str]:
     yield (
         f"fleet: {impact['agents_changed']} of {impact['agents_total']} machines change; "
         f"{impact['newly_noncompliant']} become non-compliant, "
-        f"{impact['newly_compliant']} become compliant"
+        f"{impact['newly_compliant']} become compliant{_unassessed(impact)}"
     )
     yield f"  average score  {_number(before['average_score'])} -> {_number(after['average_score'])}"
     shares = (before["compliant_percentage"], after["compliant_percentage"])
-    yield f"  compliant      {_number(shares[0])} % -> {_number(shares[1])} %"
+    yield f"  compliant      {_share(shares[0])} -> {_share(shares[1])}"
     for key, words in (("newly_exempted", "newly"), ("no_longer_exempted", "no longer")):
         if impact[key]["pairs"]:
             told = impact[key]
@@ -38,6 +38,8 @@ def impact_lines(body: Body) -> Iterator[str]:
             f"  complete for {100 * impact['complete_share']:.2f} % of the machines; a new report is "
             f"needed for {', '.join(impact['needs_report'][:_SHOWN])}"
         )
+    else:
+        yield "  complete: it can be said of every machine without a new report"
     for line in left_out_lines(impact):
         yield f"  {line}"
     for each in impact["policies"]:
@@ -45,6 +47,7 @@ def impact_lines(body: Body) -> Iterator[str]:
             yield (
                 f"  policy {each['policy_id']}: {_average(each['before'])} -> "
                 f"{_average(each['after'])}, {each['newly_noncompliant']} become non-compliant"
+                f"{_unassessed(each)}"
             )
     for each in impact["agents"][:_SHOWN]:
         yield f"  {each['hostname']}: {_verdict(each['before'])} -> {_verdict(each['after'])}"
@@ -59,7 +62,7 @@ def _exception(told: Body, fleet: Body | None) -> Iterator[str]:
     yield f"exception {told['id']}: {life}, {origin}"
     if fleet is not None:
         yield (
-            f"  covers {fleet['agents']} machines; "
+            f"  covers {fleet['agents']} machine{'' if fleet['agents'] == 1 else 's'}; "
             f"{fleet['hides_failing']} of {fleet['pairs']} results fail now"
         )
         scores = [_number(fleet[f"average_{when}"]) for when in ("before", "after", "at_end")]
@@ -78,6 +81,16 @@ def _verdict(verdict: Body) -> str:
 
 def _average(sums: Body | None) -> str:
     return "none" if sums is None else _number(sums["average_score"])
+
+
+def _unassessed(flips: Body) -> str:
+    """Neither compliant nor not: with nothing left to weigh a machine has no score at all."""
+    lose = flips["no_longer_assessed"]
+    return f", {lose} lose their score (nothing is left to judge)" if lose else ""
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f} %"
 
 
 def _number(value: float | None) -> str:

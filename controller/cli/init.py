@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
     for path in made:
         print(options.directory / path)
     print(
-        f"next: cd {shlex.quote(str(options.directory))} && git init && git add . && pre-commit install && "
-        "git commit -m 'Start'",
+        f"next: cd {shlex.quote(str(options.directory))} && git init --initial-branch=main && git "
+        "add . && pre-commit install && git commit -m 'Start'",
         file=sys.stderr,
     )
     return exit_codes.OK

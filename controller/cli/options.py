@@ -10,11 +10,12 @@ from typing import Any
 def option(parser: argparse.ArgumentParser, flag: str, **settings: Any) -> None:  # noqa: ANN401
     """Add ``--some-flag`` whose default comes from ``GITWARD_SOME_FLAG`` when that is set.
 
-    An environment value goes through the same ``type`` and ``choices`` as the flag's own.
+    An environment value goes through the same ``type`` and ``choices`` as the flag's own. An empty one
+    counts as unset: that is what a job sees of a variable that its project does not define.
     """
     variable = "GITWARD_" + flag.removeprefix("--").replace("-", "_").upper()
     value = os.environ.get(variable)
-    if value is not None:
+    if value:
         if settings.get("action") == "store_true":
             settings["default"] = value.lower() in {"1", "true", "yes", "on"}
         elif settings.get("action") == "append":

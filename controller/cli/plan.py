@@ -18,7 +18,7 @@ from controller.cli.options import format_option, option
 from controller.cli.plan_gate import gate, gate_options
 from controller.cli.plan_markdown import plan_markdown
 from controller.cli.plan_text import plan_text
-from controller.errors import UsageError
+from controller.errors import RemoteRefusedError, UsageError
 
 if TYPE_CHECKING:
     from controller.cli.revisions import Side
@@ -154,7 +154,12 @@ def _ask(options: argparse.Namespace, files: dict[str, str | None]) -> dict[str,
 
     movers = None if options.all else options.movers
     with Remote(options.server, options.token, options.ca_file) as remote:
-        return remote.plan({"files": files, "movers": movers, "source": options.source})
+        try:
+            return remote.plan({"files": files, "movers": movers, "source": options.source})
+        except RemoteRefusedError as error:
+            for _, told in error.problems[:_MOST_PROBLEMS]:
+                print(told, file=sys.stderr)
+            raise
 
 
 def _exceptions(

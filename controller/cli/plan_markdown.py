@@ -44,7 +44,7 @@ def _summary(body: Body) -> str:
     if body["held"]:
         lines += [
             "",
-            f"**{body['held']}:** the controller will hold this until a person confirms it.",
+            f"**{code(body['held'])}:** the controller will hold this until a person confirms it.",
         ]
     return "\n".join(lines) + "\n"
 
@@ -53,10 +53,12 @@ def _headline(impact: Body) -> list[str]:
     before, after = impact["before"], impact["after"]
     flips = (
         f"{impact['newly_noncompliant']} become non-compliant, "
-        f"{impact['newly_compliant']} become compliant."
+        f"{impact['newly_compliant']} become compliant"
     )
+    if lose := impact["no_longer_assessed"]:
+        flips += f", **{lose} lose their score** (nothing is left to judge)"
     lines = [
-        f"**{_machines(impact['agents_changed'])} of {impact['agents_total']} change:** {flips}",
+        f"**{_machines(impact['agents_changed'])} of {impact['agents_total']} change:** {flips}.",
         "",
         "| fleet | before | after |",
         "| --- | --- | --- |",
@@ -83,6 +85,8 @@ def _headline(impact: Body) -> list[str]:
             f"Complete for {100 * impact['complete_share']:.2f} % of the machines; a new report is "
             f"needed for {checks}{' and more' if len(impact['needs_report']) > 10 else ''}.  "
         )
+    else:
+        lines.append("Complete: it can be said of every machine without a new report.  ")
     lines += [f"{line[0].upper()}{line[1:]}.  " for line in left_out_lines(impact)]
     return lines
 

@@ -20,7 +20,8 @@ def plan_text(body: dict[str, Any]) -> str:
     for operation in body["operations"]:
         lines += _operation(operation)
     if body["settings"]:
-        lines.append("~ settings  gitward.yaml")
+        effect = body["settings_effect"]
+        lines.append("~ settings  gitward.yaml" + (f"  [{effect}]" if effect != "neutral" else ""))
         lines += [_field(each) for each in body["settings"]]
     if len(lines) == 2:
         return printable(lines[0]) + "\nno changes"

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
-import httpx
-
-from controller import __version__
 from controller.cli.access import LISTS, Body
+from controller.cli.exchange import Answer, Exchange, said
+from controller.cli.plan_shape import is_plan
 from controller.errors import NotFoundError, RemoteRefusedError, UsageError
 
 _SECONDS: Final = 30.0
 _PER_PAGE: Final = 100
-_ATTEMPTS: Final = 15
 _PLAN: Final = "/api/v1/gitops/plan"
 _PLAN_SECONDS: Final = 120.0
+_PAUSE: Final = 2.0
 
 
 class Remote:
@@ -35,19 +34,14 @@ class Remote:
         if not token:
             raise UsageError("--server needs --token TOKEN (or GITWARD_TOKEN)")
         self._server = _checked(server)
-        self._client = httpx.Client(
-            base_url=self._server,
-            headers={"Authorization": f"Bearer {token}", "User-Agent": f"gitward/{__version__}"},
-            timeout=_SECONDS,
-            verify=str(ca_file) if ca_file else True,
-            trust_env=False,
-        )
+        headers = {"Authorization": f"Bearer {token}"}
+        self._exchange = Exchange(self._server, headers, ca_file)
 
     def __enter__(self) -> Remote:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._exchange.close()
 
     def sources(self) -> list[Body]:
         found: list[Body] = self._call("GET", "/api/v1/gitops/status")["sources"]
@@ -71,28 +65,21 @@ class Remote:
 
     def plan(self, body: Body) -> Body:
         """Plan against the live fleet; a controller that is busy is asked again for a while."""
-        for attempt in count(1):
+        end = time.monotonic() + _PLAN_SECONDS
+        while True:
             try:
                 found = self._call("POST", _PLAN, body, seconds=_PLAN_SECONDS)
             except RemoteRefusedError as error:
-                if error.status in {404, 405} and "no such page" in str(error):
-                    raise RemoteRefusedError(
-                        f"{self._server} is older than this command: it makes no plans; update it, "
-                        "or leave --server out",
-                        error.status,
-                    ) from error
-                if error.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
-                    raise RemoteRefusedError(
-                        f"the changed documents are more than {self._server} takes in one plan; "
-                        "merge in smaller steps, or leave --server out",
-                        error.status,
-                    ) from error
-                if error.status != 503 or attempt == _ATTEMPTS:
-                    raise
-                time.sleep(2)
+                if error.status != 503 or time.monotonic() + _PAUSE > end:
+                    raise _of_a_plan(self._server, body, error) from error
+                time.sleep(_PAUSE)
             else:
-                return _a_plan(self._server, found)
-        raise AssertionError("counting never ends")
+                if not is_plan(found):
+                    raise RemoteRefusedError(
+                        f"{self._server} answered with something that is no plan; is it as new as "
+                        "this command?"
+                    )
+                return found
 
     def entries(self, what: str) -> list[Body]:
         return self._pages(LISTS[what])
@@ -171,24 +158,33 @@ class Remote:
         query: dict[str, str] | None = None,
         seconds: float = _SECONDS,
     ) -> Body:
-        try:
-            answer = self._client.request(method, path, json=body, params=query, timeout=seconds)
-        except httpx.HTTPError as error:
-            raise RemoteRefusedError(f"cannot reach {self._server}: {error}") from error
-        if answer.is_success:
+        url = f"{self._server}{path}"
+        answer = self._exchange.send(method, url, body, query=query, seconds=seconds)
+        if answer.success:
             return _object(self._server, answer)
         raise _refusal(self._server, answer)
 
 
-def _a_plan(server: str, found: Body) -> Body:
-    if not isinstance(found.get("impact"), dict) or "settings_effect" not in found:
-        raise RemoteRefusedError(
-            f"{server} answered with something that is no plan; is it as new as this command?"
+def _of_a_plan(server: str, body: Body, error: RemoteRefusedError) -> RemoteRefusedError:
+    """What a refusal means for a plan."""
+    no_such_page = error.status == 404 and "no such page" in str(error)
+    unknown = any(field in body and "Extra inputs" in told for field, told in error.problems)
+    if no_such_page or error.status == 405 or unknown:
+        told = (
+            f"{server} is older than this command and makes no such plans; update it, or leave "
+            "--server out"
         )
-    return found
+    elif error.status == 413:
+        told = (
+            f"the changed documents are more than {server} takes in one plan; merge in smaller "
+            "steps, or leave --server out"
+        )
+    else:
+        return error
+    return RemoteRefusedError(told, error.status, error.code)
 
 
-def _object(server: str, answer: httpx.Response) -> Body:
+def _object(server: str, answer: Answer) -> Body:
     try:
         found = answer.json() if answer.content else {}
     except ValueError:
@@ -198,13 +194,15 @@ def _object(server: str, answer: httpx.Response) -> Body:
     return found
 
 
-def _refusal(server: str, answer: httpx.Response) -> RemoteRefusedError:
+def _refusal(server: str, answer: Answer) -> RemoteRefusedError:
     try:
         told: Any = answer.json()
-        detail, code = str(told["detail"]), str(told.get("code", ""))
+        detail, code = said(told["detail"]), said(told["code"])
+        problems = [(said(e["field"]), said(e["message"])) for e in told.get("errors", ())]
     except (ValueError, KeyError, TypeError, AttributeError):
-        detail, code = f"answered {answer.status_code}; is it a controller?", ""
-    return RemoteRefusedError(f"{server}: {detail}", answer.status_code, code)
+        text = f"{server} answered {answer.status}; is it a controller?"
+        return RemoteRefusedError(text, answer.status)
+    return RemoteRefusedError(f"{server}: {detail}", answer.status, code, problems)
 
 
 def _checked(server: str) -> str:

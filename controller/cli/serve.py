@@ -178,7 +178,7 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
     # Threads that compute give way sooner, so that a request never waits long for the writer.
     sys.setswitchinterval(_SWITCH_SECONDS)
 
-    from controller.cli.report_protocol import protocol_of
+    from controller.cli.quick_protocol import protocol_of
 
     settings = controller.settings
     host, port = listener.getsockname()[:2]
@@ -216,7 +216,7 @@ def _serve(controller: Controller, listener: socket.socket, narrator: Narrator) 
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
             timeout_keep_alive=30,
-            http=protocol_of(controller.app.state.quick_reports),
+            http=protocol_of(controller.app.state),
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )

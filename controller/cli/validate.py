@@ -138,7 +138,8 @@ def _summary(outcome: Outcome) -> str:
     if not outcome.problems:
         return f"{read}: no problems"
     strict = "; --strict counts both" if outcome.strict and warnings else ""
-    hint = f"gitward explain {outcome.problems[0].code}"
+    worst = next(filter(outcome.counts, outcome.problems), outcome.problems[0])
+    hint = f"gitward explain {worst.code}"
     found = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}{strict}"
     empty = "no documents found; " if not outcome.documents else ""
     return f"{empty}{read}: {found} ({hint} says more)"

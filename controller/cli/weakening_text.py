@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 Body = dict[str, Any]
@@ -35,9 +36,11 @@ def weakening_lines(operation: Body) -> Iterator[str]:
     """A sentence for each way in which the change weakens, with its weight where the fleet shows it."""
     for each in operation["weakens"]:
         key = (operation["kind"], each["by"])
-        words = _WITHOUT_FLEET.get(key, each["by"])
+        words = _WITHOUT_FLEET.get(key, "it demands less")
         if each["fleet"] is not None and key in _WEIGHTS:
-            words += f": {_WEIGHTS[key](each['fleet'])}"
+            # Another version's controller may weigh by other figures: the words alone still hold.
+            with suppress(KeyError, TypeError):
+                words += f": {_WEIGHTS[key](each['fleet'])}"
         yield words
 
 

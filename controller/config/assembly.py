@@ -164,7 +164,9 @@ class _Known:
         if as_of < self._as_of:
             raise _WholeError
         change = self._difference(contents, changed)
-        concerned = self._declare(change) | self._timely(as_of, first_applied)
+        due = self._due(as_of, first_applied)
+        ended = self._some_ended(due, as_of)
+        concerned = self._declare(change) | self._paths_of(due)
         settings = self._configuration.settings
         for path in concerned:
             content = contents.get(path)
@@ -179,10 +181,8 @@ class _Known:
                 raise _WholeError
             if found or path in self._problems:
                 self._problems[path] = tuple(found)
-        if change.waivers or self._some_ended(as_of):
-            ordered = sorted(
-                self._waivers.values(), key=lambda found: (found.file.path, found.index)
-            )
+        if change.waivers or ended:
+            ordered = sorted(self._waivers.values(), key=lambda found: (found.file.path, found.nth))
             self._twins = tuple(twins(ordered, as_of))
         self._contents, self._as_of, self._first_applied = contents, as_of, first_applied
         self.steps += 1
@@ -248,9 +248,7 @@ class _Known:
             _with(now.waivers, change.waivers),
             now.settings,
         )
-        return change.paths | {
-            self._waivers[id_].file.path for id_ in doubted & self._waivers.keys()
-        }
+        return change.paths | self._paths_of(doubted)
 
     def _rename(self, change: _Change) -> None:
         for id_ in change.policies:
@@ -293,21 +291,21 @@ class _Known:
         else:
             self._steady[id_] = until
 
-    def _timely(self, as_of: datetime, first_applied: Mapping[str, datetime]) -> set[str]:
-        """Paths of exceptions of which the clock, or their first application, may say something else."""
+    def _due(self, as_of: datetime, first_applied: Mapping[str, datetime]) -> set[str]:
+        """Exceptions of which the clock, or their first application, may say something else."""
         due = {id_ for id_, until in self._steady.items() if until <= as_of}
         if first_applied != self._first_applied:
             before = self._first_applied
             due |= {id_ for id_ in self._waivers if first_applied.get(id_) != before.get(id_)}
-        return {self._waivers[id_].file.path for id_ in due}
+        return due
 
-    def _some_ended(self, as_of: datetime) -> bool:
+    def _some_ended(self, due: Iterable[str], as_of: datetime) -> bool:
         """Whether an exception has ended since the last step: it is nobody's twin any more."""
-        return any(
-            self._as_of < found.document.expires_at <= as_of
-            for found in self._waivers.values()
-            if found.document.expires_at is not None
-        )
+        ends = (self._waivers[id_].document.expires_at for id_ in due)
+        return any(end is not None and self._as_of < end <= as_of for end in ends)
+
+    def _paths_of(self, waivers: Collection[str]) -> set[str]:
+        return {self._waivers[id_].file.path for id_ in self._waivers.keys() & waivers}
 
 
 def _take(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic
+from typing import Generic, NamedTuple
 
 from controller.config.files import SourceFile
 from controller.config.finding import Finding, located
@@ -15,13 +15,12 @@ from controller.model.problem import Problem
 from controller.model.terms import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Found(Generic[D_co]):
+class Found(NamedTuple, Generic[D_co]):
     """A valid document with the file that it came from, so that later findings get a place."""
 
     declared: Declared[D_co]
     file: SourceFile
-    index: int
+    nth: int
     """Which of the file's documents that say anything it is, or is in."""
     prefix: Path = ()
     """Where in that document it stands, for checks of a catalog."""
@@ -32,7 +31,7 @@ class Found(Generic[D_co]):
 
     def locate(self, finding: Finding) -> Problem:
         """The finding at its place in this document's file."""
-        node = _told(self.file)[self.index]
+        node = _told(self.file)[self.nth]
         for step in self.prefix:
             node = node.child(step) or node
         return located(finding, self.file.path, node, self.prefix)
@@ -57,8 +56,7 @@ class Claim:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class FileContent:
+class FileContent(NamedTuple):
     """What one file declares, and what is wrong with it by itself."""
 
     path: str

@@ -1,4 +1,4 @@
-"""Read the documents of a folder on disk, following no link."""
+"""Read the documents of a folder on disk, following no link and no submodule."""
 
 from __future__ import annotations
 
@@ -28,12 +28,21 @@ def read_directory(root: Path) -> tuple[list[SourceFile], list[Problem]]:
                 message = "is no regular file; remove it"
                 problems.append(problem("GW118", path, 0, 0, "", message))
         elif is_document(path):
+            if not _plain(path):
+                message = "the name is not plain; rename it"
+                problems.append(problem("GW123", path, 0, 0, "", message))
+                continue
             try:
                 files.append(SourceFile(path, _content(entry.path)))
             except OSError as error:
                 problems.append(_unreadable(path, error))
     files.sort(key=lambda file: file.path)
     return files, problems
+
+
+def _plain(path: str) -> bool:
+    """Whether a name is shown as it is, and means one file everywhere (as ``source`` demands too)."""
+    return path.isprintable() and "\\" not in path and len(path) <= 1024
 
 
 def _entries(root: Path, problems: list[Problem]) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -52,7 +61,13 @@ def _entries(root: Path, problems: list[Problem]) -> Iterator[tuple[str, os.DirE
             if not folder and path not in FOLDERS and path != SETTINGS_PATH:
                 continue
             if entry.is_dir(follow_symlinks=False):
-                pending.append(path)
+                if Path(entry.path, ".git").exists():
+                    message = (
+                        "is a submodule, which is never followed; commit the documents themselves"
+                    )
+                    problems.append(problem("GW122", path, 0, 0, "", message))
+                else:
+                    pending.append(path)
             else:
                 yield path, entry
 

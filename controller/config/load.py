@@ -6,7 +6,6 @@ other, to the repository's settings and to the clock.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,11 +44,6 @@ class Loaded:
 
     configuration: Configuration
     problems: tuple[Problem, ...]
-
-    @property
-    def valid(self) -> bool:
-        """Whether no problem is an error."""
-        return all(problem.level != "error" for problem in self.problems)
 
 
 def load(
@@ -214,7 +208,7 @@ def twins(exceptions: Iterable[Found[Waiver]], as_of: datetime) -> Iterator[Prob
 def _alike_paths(contents: Sequence[FileContent]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for content in contents:
-        folded = unicodedata.normalize("NFKC", content.path).casefold()
+        folded = uniqueness.fold(content.path)
         other = seen.setdefault(folded, content.path)
         if other is not content.path:
             message = f"is the same file as {other!r} on some systems; rename one"

@@ -23,6 +23,7 @@ STEM: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """The names of files that can stand for an id."""
 
 A = TypeVar("A", bound=AnyDocument)
+S = TypeVar("S", Policy, Waiver)
 
 
 class _WrongError(Exception):
@@ -41,27 +42,17 @@ def _content(file: SourceFile, kind: FileKind, plain: tuple[Outline, ...]) -> Fi
     alone = len(plain) == 1
     match kind:
         case "policy":
-            policies = tuple(
-                _found(
-                    Policy.model_validate(_named("id", file, each, alone)), file, index, each.spot
-                )
-                for index, each in enumerate(plain)
-            )
+            policies = _several(Policy, file, plain)
             _nothing_to_tell(policies, policy_rules.findings)
             return FileContent(file.path, policies=policies, documents=len(plain))
         case "exception":
-            waivers = tuple(
-                _found(
-                    Waiver.model_validate(_named("id", file, each, alone)), file, index, each.spot
-                )
-                for index, each in enumerate(plain)
-            )
+            waivers = _several(Waiver, file, plain)
             _nothing_to_tell(waivers, waiver_rules.findings)
             return FileContent(file.path, waivers=waivers, documents=len(plain))
         case "catalog":
             checks = tuple(
-                _found(check, file, index, spot, ("checks", at))
-                for index, each in enumerate(plain)
+                _found(check, file, nth, spot, ("checks", at))
+                for nth, each in enumerate(plain)
                 for at, (check, spot) in enumerate(
                     zip(
                         Catalog.model_validate(_named("catalog", file, each, alone)).checks,
@@ -79,8 +70,17 @@ def _content(file: SourceFile, kind: FileKind, plain: tuple[Outline, ...]) -> Fi
             return FileContent(file.path, settings=settings)
 
 
-def _found(document: A, file: SourceFile, index: int, spot: Spot, prefix: Path = ()) -> Found[A]:
-    return Found(Declared(document, Place(file.path, *spot)), file, index, prefix)
+def _several(model: type[S], file: SourceFile, plain: tuple[Outline, ...]) -> tuple[Found[S], ...]:
+    """The documents of a file whose documents stand for themselves."""
+    alone = len(plain) == 1
+    return tuple(
+        _found(model.model_validate(_named("id", file, each, alone)), file, nth, each.spot)
+        for nth, each in enumerate(plain)
+    )
+
+
+def _found(document: A, file: SourceFile, nth: int, spot: Spot, prefix: Path = ()) -> Found[A]:
+    return Found(Declared(document, Place(file.path, *spot)), file, nth, prefix)
 
 
 def _nothing_to_tell(found: tuple[Found[A], ...], rules: Callable[[A], Iterator[Finding]]) -> None:

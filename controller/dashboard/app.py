@@ -41,6 +41,7 @@ from controller.dashboard.visit import Visit
 from controller.errors import ControllerError, NotFoundError
 
 Handler = Callable[[Visit], Response]
+Answer = Callable[[Services, Request, Mapping[str, str]], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,7 @@ def create_dashboard(services: Services) -> ASGIApp:
     return Shield(Starlette(routes=routes, exception_handlers=handlers))
 
 
-def _open(
-    services: Services, handle: Callable[[Services, Request, Mapping[str, str]], Response]
-) -> Callable[[Request], Awaitable[Response]]:
+def _open(services: Services, handle: Answer) -> Callable[[Request], Awaitable[Response]]:
     """A route for everybody: signing in and out, the theme."""
 
     async def answer(request: Request) -> Response:
@@ -128,17 +127,10 @@ def _open(
 def _closed(services: Services, handle: Handler) -> Callable[[Request], Awaitable[Response]]:
     """A route for people who have signed in; everybody else is shown where to."""
 
-    async def answer(request: Request) -> Response:
-        try:
-            form: Mapping[str, str] = {}
-            if request.method == "POST":
-                require_same_origin(request)
-                form = await read_form(request)
-            return await run_in_threadpool(_answer, services, request, handle, form)
-        except ControllerError as error:
-            return _plain(request, services.status_of(type(error)), str(error))
+    def handled(services: Services, request: Request, form: Mapping[str, str]) -> Response:
+        return _answer(services, request, handle, form)
 
-    return answer
+    return _open(services, handled)
 
 
 def _answer(

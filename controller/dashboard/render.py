@@ -24,7 +24,7 @@ def environment() -> Environment:
     for filter_ in (
         words.number, words.score, words.percent, words.signed, words.span, words.ago, words.ahead,
         words.day, words.short_day, words.clock, words.machine_time, words.phrase, words.spaced,
-        words.abridged, words.short,
+        words.abridged, words.short, words.cut,
         words.safe_link, words.evidence, words.plural,
     ):  # fmt: skip
         made.filters[filter_.__name__] = filter_

@@ -133,6 +133,11 @@ class Query:
         kept = [(name, value) for name, value in values.items() if value]
         return f"{self.path}?{urlencode(kept)}" if kept else self.path
 
+    def kept(self, *names: str) -> str:
+        """The address of this page with only these values."""
+        kept = [(name, self.values[name]) for name in names if self.values.get(name)]
+        return f"{self.path}?{urlencode(kept)}" if kept else self.path
+
     def at(self, path: str) -> str:
         """Another address with the same values."""
         kept = [(name, value) for name, value in self.values.items() if value and name != "page"]

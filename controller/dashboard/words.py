@@ -119,6 +119,13 @@ def machine_time(when: datetime | date) -> str:
     return when.isoformat()
 
 
+def cut(text: str, most: int) -> str:
+    """At most so many characters, the last one an ellipsis where some are missing."""
+    if len(text) <= most:
+        return text
+    return text[: max(0, most - 1)].rstrip(" .,;:") + "…"
+
+
 def phrase(word: str) -> str:
     """``system_updates`` is ``System updates``."""
     text = word.replace("_", " ").strip()

@@ -120,7 +120,7 @@ def forecast(reading: Reading, as_of: datetime, days: int) -> Forecast:
     rulebook = reading.in_force().rulebook
     today = as_of.astimezone(UTC).date()
     ends = [_end_of(today + timedelta(days=number)) for number in range(days)]
-    actives = [rulebook.active_waivers(as_of), *(rulebook.active_waivers(end) for end in ends)]
+    actives = [rulebook.timeline.active(as_of), *(rulebook.timeline.active(end) for end in ends)]
     moments, index = _distinct(rulebook, actives)
     steps = _steps(reading, rulebook, moments)
     return _told(reading, as_of, ends, index, steps)

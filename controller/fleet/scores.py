@@ -183,5 +183,5 @@ def _last_change(
     times = [machine.created_at]
     times += [when for when in (machine.reported_at, machine.approved_at) if when is not None]
     times += [s.last_applied_at for s in reading.sources() if s.last_applied_at is not None]
-    times += [instant for instant in in_force.rulebook.instants if instant <= as_of][-1:]
+    times += [instant for instant in in_force.rulebook.timeline.instants if instant <= as_of][-1:]
     return max(times)

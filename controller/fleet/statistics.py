@@ -115,6 +115,13 @@ def average(totals: Totals) -> float | None:
     return totals.score_sum // totals.assessed / 100 if totals.assessed else None
 
 
+def bare_average(totals: Totals) -> float | None:
+    """The average score as it would be without exceptions; none while nobody is assessed."""
+    if not totals.bare_assessed:
+        return None
+    return totals.bare_score_sum // totals.bare_assessed / 100
+
+
 def statistics(reading: Reading, as_of: datetime) -> Statistics:
     """The fleet now."""
     totals, in_force = reading.fleet_totals(as_of), reading.in_force()

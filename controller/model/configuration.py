@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
 from controller.model.terms import Kind
@@ -12,8 +12,7 @@ from controller.model.terms import Kind
 D_co = TypeVar("D_co", bound=AnyDocument, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a document stands in its repository."""
 
     path: str
@@ -21,8 +20,7 @@ class Place:
     column: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Declared(Generic[D_co]):
+class Declared(NamedTuple, Generic[D_co]):
     """A document with the place that declares it."""
 
     document: D_co

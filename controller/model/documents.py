@@ -43,11 +43,11 @@ def parse_instant(value: object) -> object:
     if value is None or isinstance(value, datetime):
         return value
     if isinstance(value, str):
+        if _TIMESTAMP.fullmatch(value):
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
         if _DATE.fullmatch(value):
             day = date.fromisoformat(value)
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
-        if _TIMESTAMP.fullmatch(value):
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
     raise ValueError("expected a date (2027-01-31) or a time with offset (2027-01-31T12:00:00Z)")
 
 
@@ -105,7 +105,9 @@ class Policy(Document):
     check_interval_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
     schedule: Line | None = None
     timezone: Line = "UTC"
-    passing_score_threshold: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 80
+    passing_score_threshold: Annotated[
+        float, Field(ge=0, le=100, allow_inf_nan=False, validate_default=True)
+    ] = 80
     include_checks: CheckGlobs = ()
     exclude_checks: CheckGlobs = ()
     severity_overrides: dict[CheckId, Severity] = {}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal
+from typing import Generic, Literal, NamedTuple
 
 from controller.model.configuration import D_co
 
 ManagedBy = Literal["git", "api", "builtin"]
 
 
-@dataclass(frozen=True, slots=True)
-class GitOrigin:
+class GitOrigin(NamedTuple):
     """The place in git that declares an object."""
 
     source: str
@@ -27,8 +25,7 @@ class GitOrigin:
         return f"{self.path}:{self.line} at {self.commit[:7]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Managed(Generic[D_co]):
+class Managed(NamedTuple, Generic[D_co]):
     """An object in force: the document, its one manager, and since when."""
 
     document: D_co

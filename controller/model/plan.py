@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from controller.model.configuration import Place
 from controller.model.documents import AnyDocument
@@ -12,8 +12,7 @@ from controller.model.terms import Kind
 Op = Literal["add", "change", "move", "adopt", "delete"]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(NamedTuple):
     """One field's value before and after, as JSON values."""
 
     field: str
@@ -21,8 +20,7 @@ class FieldChange:
     after: object
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One object's change."""
 
     op: Op

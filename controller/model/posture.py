@@ -8,9 +8,10 @@ out by itself; changed texts or severities keep the position.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from controller.model.documents import Check
 
@@ -55,7 +56,7 @@ def positions(bits: int) -> Iterator[int]:
         bits ^= lowest
 
 
-_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+_canonical = msgspec.json.Encoder(order="sorted").encode
 
 
 def definition_digest(check: Check) -> str:
@@ -68,4 +69,4 @@ def definition_digest(check: Check) -> str:
         check.expected_result,
         check.applies_when,
     ]
-    return hashlib.blake2b(_canonical(facts).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(_canonical(facts), digest_size=16).hexdigest()

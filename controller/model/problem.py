@@ -31,6 +31,7 @@ class Problem:
     """Whether it depends on the time: an error in ``validate`` alone, a warning to the reconciler."""
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        path = self.path if self.path.isprintable() else repr(self.path)
+        place = f"{path}:{self.line}:{self.column}" if self.line else path
         field = f" {self.field}:" if self.field else ""
         return f"{place}: {self.code}{field} {self.message}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,20 +27,18 @@ class Result(msgspec.Struct, frozen=True):
     """The definition that was run; none means the one in force."""
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(NamedTuple):
     """What a report that tells only its changes must be read against."""
 
     digest: bytes
     """Of the results of the machine's earlier report; only on top of those do the changes mean anything."""
-    count: int | None
+    size: int | None
     """How many results the whole report has; none when nobody has read them yet."""
     whole: Callable[[], tuple[Result, ...]]
     """Reads all of them; raises ``RejectedError`` when they are not a report's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """One post of results by one machine."""
 
     report_id: str
@@ -55,8 +53,7 @@ class Report:
     """When set, ``results`` are only those that differ from an earlier report's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What a machine gave as the reason of an outcome; text, bounded, never markup."""
 
     actual_value: object = None

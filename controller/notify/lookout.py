@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from controller.errors import ControllerError
 from controller.model.documents import Waiver
 from controller.model.notice import MachineTurn
+from controller.store.port.looking import Looks, keep_looking
 from controller.store.port.sources import Event
 from controller.store.port.store import Reading, Store, Writing
 
@@ -35,14 +35,14 @@ class Lookout:
         """
         self._store = store
         self._clock = clock
-        self._seen: tuple[int, datetime] | None = None
+        self._looks = Looks()
 
     def step(self) -> int:
         """Look once; how many events there were to tell."""
         now = self._clock()
         with self._store.read() as reading:
             change = reading.change()
-            if self._seen is not None and self._seen[0] == change and now < self._seen[1]:
+            if not self._looks.due(change, now):
                 return 0
             begun = reading.told_since() is not None
             turns = () if reading.unfinished() else reading.machine_turns(_CHUNK)
@@ -62,18 +62,12 @@ class Lookout:
                     told = _tell(writing, [*events, *fresh])
             with self._store.read() as reading:
                 change = reading.change()
-        self._seen = (change, now + timedelta(minutes=1))
+        self._looks.looked(change, now)
         return told
 
     def run(self, stop: threading.Event) -> None:
         """Look until told to stop."""
-        while not stop.wait(LOOK_SECONDS):
-            try:
-                self.step()
-            except ControllerError as error:
-                _log.warning("could not look for what to tell: %s", error)
-            except Exception:  # noqa: BLE001 - the thread's edge: it must live
-                _log.exception("this is a bug: looking for what to tell failed")
+        keep_looking(self.step, stop, LOOK_SECONDS, "looking for what to tell", _log)
 
 
 def _tell(writing: Writing, events: list[Event]) -> int:

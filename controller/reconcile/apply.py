@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from controller.errors import ConflictError
@@ -21,6 +22,9 @@ from controller.store.port.store import Writing
 
 ADOPTED: Final = "Adopted"
 """The reason of an event: git took an object over."""
+
+
+_manager_of = attrgetter("manager")
 
 
 def apply(work: Pass) -> Ending:
@@ -115,7 +119,7 @@ def _read_back(writing: Writing, work: Pass) -> int:
     in_force = writing.in_force()
     manager = f"git:{work.name}"
     counts = {
-        kind: [each.manager for each in in_force.of_kind(kind).values()].count(manager)
+        kind: list(map(_manager_of, in_force.of_kind(kind).values())).count(manager)
         for kind in KINDS
     }
     if counts != declared_counts(work.head):

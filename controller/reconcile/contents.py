@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
-from controller.config.load import FileContent, SourceFile, read_file
+from controller.config.load import FileContent, SourceFile
+from controller.config.second_reader import FilesReader
 from controller.source.interface import Snapshot, Source, TreeFile
+
+_path_of = attrgetter("path")
 
 
 class Contents:
@@ -49,8 +54,7 @@ class Contents:
             self._by_path = {content.path: content for content in contents}
             self._sha = snapshot.sha
             return self._by_path, None
-        present = [file for file in snapshot.files if file.path in step.changed]
-        fresh = _read(source, present)
+        fresh = _read(source, _among(snapshot.files, step.changed))
         gone = (step.changed.keys() & self._known.keys()) - fresh.keys()
         self._known = self._known | fresh
         self._by_path = self._by_path | {path: content for path, (_, content) in fresh.items()}
@@ -60,8 +64,20 @@ class Contents:
         return self._by_path, frozenset(fresh.keys() | gone)
 
 
+def _among(files: Sequence[TreeFile], paths: Iterable[str]) -> list[TreeFile]:
+    """Those of the files, which are in order of path, that are at these paths."""
+    found = []
+    for path in sorted(paths):
+        at = bisect_left(files, path, key=_path_of)
+        if at < len(files) and files[at].path == path:
+            found.append(files[at])
+    return found
+
+
 def _read(source: Source, files: Sequence[TreeFile]) -> dict[str, tuple[str, FileContent]]:
-    texts = source.read(files) if files else {}
-    return {
-        file.path: (file.blob, read_file(SourceFile(file.path, texts[file.blob]))) for file in files
-    }
+    if not files:
+        return {}
+    with FilesReader(len(files)) as reader:
+        texts = source.read(files)
+        found = reader.read([SourceFile(file.path, texts[file.blob]) for file in files])
+    return {file.path: (file.blob, content) for file, content in zip(files, found, strict=True)}

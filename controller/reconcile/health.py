@@ -10,14 +10,14 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from controller.errors import ControllerError, LeaseLostError
 from controller.model.conditions import ConditionStatus
 from controller.model.source import SourceStatus
 from controller.reconcile.summarize import Told, with_conditions
 from controller.store.port.fleet import CheckTotals
+from controller.store.port.looking import Looks, keep_looking
 from controller.store.port.sources import Event
 from controller.store.port.store import Reading, Store
 
@@ -78,14 +78,14 @@ class HealthWatch:
         """
         self._store = store
         self._clock = clock
-        self._seen: tuple[int, datetime] | None = None
+        self._looks = Looks()
 
     def step(self) -> int:
         """Look once; how many sources' conditions changed."""
         now = self._clock()
         with self._store.read() as reading:
             change = reading.change()
-            if self._seen is not None and self._seen[0] == change and now < self._seen[1]:
+            if not self._looks.due(change, now):
                 return 0
             found = [
                 (status, told)
@@ -94,7 +94,7 @@ class HealthWatch:
             ]
         for status, told in found:
             self._keep(status, told, now)
-        self._seen = (change, now + timedelta(minutes=1))
+        self._looks.looked(change, now)
         return len(found)
 
     def _keep(self, seen: SourceStatus, told: Told, now: datetime) -> None:
@@ -112,15 +112,7 @@ class HealthWatch:
 
     def run(self, stop: threading.Event) -> None:
         """Look until told to stop."""
-        while not stop.wait(LOOK_SECONDS):
-            try:
-                self.step()
-            except LeaseLostError:
-                return
-            except ControllerError as error:
-                _log.warning("could not look at the health of sources: %s", error)
-            except Exception:  # noqa: BLE001 - the thread's edge: it must live
-                _log.exception("this is a bug: looking at the health of sources failed")
+        keep_looking(self.step, stop, LOOK_SECONDS, "looking at the health of sources", _log)
 
 
 def turned(before: ConditionStatus, after: ConditionStatus) -> bool:

@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from controller.errors import ControllerError, LeaseLostError
 from controller.model.conditions import FORGOTTEN_REASON, REMOVED_REASON
 from controller.model.configuration import Configuration
 from controller.model.plan import Plan
@@ -24,6 +23,7 @@ from controller.model.terms import KINDS
 from controller.reconcile.guards import PLURALS
 from controller.reconcile.plan import plan
 from controller.reconcile.summarize import with_conditions
+from controller.store.port.looking import keep_looking
 from controller.store.port.sources import Event
 from controller.store.port.store import Reading, Store, Writing
 
@@ -87,16 +87,8 @@ class Leftovers:
 
     def run(self, stop: threading.Event) -> None:
         """Look until told to stop, or until no removed source is left."""
-        while self.names and not stop.is_set():
-            try:
-                self.step()
-            except LeaseLostError:
-                return
-            except ControllerError as error:
-                _log.warning("could not look after removed sources: %s", error)
-            except Exception:  # noqa: BLE001 - the thread's edge: it must live
-                _log.exception("this is a bug: looking after removed sources failed")
-            stop.wait(LOOK_SECONDS)
+        doing = "looking after removed sources"
+        keep_looking(self.step, stop, LOOK_SECONDS, doing, _log, over=lambda: not self.names)
 
 
 def left_behind(

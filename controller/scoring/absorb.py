@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.model.documents import Check
 from controller.model.posture import Posture, definition_digest, positions
@@ -55,8 +56,7 @@ def _fingerprint(checks: Mapping[str, Check], places: Mapping[str, int]) -> byte
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Absorbed:
+class Absorbed(NamedTuple):
     """What a report makes of a posture."""
 
     posture: Posture

@@ -10,9 +10,8 @@ from __future__ import annotations
 import operator as op
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 # An exponent counts: osquery prints large real numbers as 1.5e+09.
 _NUMBER_PREFIX: Final = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3}(?!\d))?)")
@@ -25,8 +24,7 @@ _COMPARE: Final[dict[str, Callable[[Decimal, Decimal], bool]]] = {
 _SYMBOL: Final = {"gte": ">=", "lte": "<=", "gt": ">", "lt": "<"}
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """An outcome with a sentence that explains it."""
 
     outcome: Literal["passed", "failed", "error"]

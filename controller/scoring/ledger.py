@@ -79,6 +79,25 @@ class Ledger:
             row[5] += sign
         row[_RISK_OFFSET[risk]] += sign
 
+    def turn(self, key: int, was: Standing, now: Standing) -> None:
+        """Let one standing take another's place."""
+        row = self.totals[key]
+        hundredths, risk, compliant, bare_hundredths, _, bare_compliant = was
+        new_hundredths, new_risk, new_compliant, new_bare_hundredths, _, new_bare_compliant = now
+        if new_hundredths != hundredths:
+            row[1] += (new_hundredths is not None) - (hundredths is not None)
+            row[3] += (new_hundredths or 0) - (hundredths or 0)
+        if new_compliant is not compliant:
+            row[2] += bool(new_compliant) - bool(compliant)
+        if new_bare_hundredths != bare_hundredths:
+            row[4] += (new_bare_hundredths is not None) - (bare_hundredths is not None)
+            row[6] += (new_bare_hundredths or 0) - (bare_hundredths or 0)
+        if new_bare_compliant is not bare_compliant:
+            row[5] += bool(new_bare_compliant) - bool(bare_compliant)
+        if new_risk != risk:
+            row[_RISK_OFFSET[risk]] -= 1
+            row[_RISK_OFFSET[new_risk]] += 1
+
     def columns(self, key: int, columns: tuple[Column, Column], sign: int) -> None:
         """Let many machines' standings under one policy enter or leave."""
         row = self.totals[key]

@@ -39,6 +39,11 @@ class Profile:
             places.append(Place(place, bare_place, numerator, 100 * denominator))
         return Weighings(tuple(distinct), places[0], tuple(places[1:]))
 
+    @cached_property
+    def reaches(self) -> tuple[int, ...]:
+        """All checks that each of the different targets counts, whatever their severity."""
+        return tuple(masks.serious | masks.medium | masks.low for masks in self.weighings.distinct)
+
 
 class Place(NamedTuple):
     """Where a target's weights are found, and what it asks of them."""

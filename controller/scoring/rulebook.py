@@ -21,7 +21,8 @@ from controller.model.terms import PLATFORMS, SEVERITIES, Platform, Severity
 from controller.scoring.profile import MachineScore, Profile, profile_of, score_profile
 from controller.scoring.score import Target
 from controller.scoring.selection import Selection
-from controller.scoring.waivers import Ended, active, starts_at
+from controller.scoring.timeline import Timeline
+from controller.scoring.waivers import Ended
 
 _MANY = 64
 
@@ -84,6 +85,11 @@ class Rulebook:
         self.positions = positions
         self.settings = settings
         self.ended = ended
+        self.timeline: Timeline = (
+            before.timeline
+            if before is not None and before.waivers is waivers and before.ended == ended
+            else Timeline(waivers, ended)
+        )
         same = before is not None and before.checks is checks and before.positions is positions
         self.selected: _Selected = _Selected(
             policies, checks, settings, before.selected if before else None
@@ -156,32 +162,13 @@ class Rulebook:
             self._matching[key] = found
         return found
 
-    @cached_property
-    def instants(self) -> tuple[datetime, ...]:
-        """Every instant at which an exception starts or ends, ascending."""
-        found = {starts_at(waiver) for waiver in self.waivers.values()}
-        found.update(
-            waiver.document.expires_at
-            for waiver in self.waivers.values()
-            if waiver.document.expires_at is not None
-        )
-        return tuple(sorted(found))
-
-    def next_instant(self, after: datetime) -> datetime | None:
-        """The next instant at which an exception starts or ends."""
-        return next((instant for instant in self.instants if instant > after), None)
-
-    def active_waivers(self, at: datetime) -> frozenset[str]:
-        """Ids of the exceptions in force at an instant."""
-        return frozenset(id_ for id_, w in self.waivers.items() if active(w, at, self.ended))
-
     def moment(self, active_ids: frozenset[str]) -> Moment:
         """The configuration while exactly these exceptions are active."""
         return Moment(self, active_ids)
 
     def at(self, instant: datetime) -> Moment:
         """The configuration at an instant."""
-        return self.moment(self.active_waivers(instant))
+        return self.moment(self.timeline.active(instant))
 
     def target(self, policy_id: str, os: Platform, exempted: int) -> Target:
         """One policy's masks for one platform, with these positions exempted."""
@@ -271,25 +258,15 @@ class Moment:
         self.rulebook = rulebook
         self.active = active_ids
         self._profiles: dict[object, Profile] = {}
-        self._everywhere: list[str] = []
-        self.own_waivers: defaultdict[str, list[str]] = defaultdict(list)
+        self._reach = rulebook.timeline.reach(active_ids)
+        self.own_waivers = self._reach.by_agent
         """By machine uuid: ids of the active exceptions that name it."""
-        self._by_tag: defaultdict[str, list[str]] = defaultdict(list)
-        for id_ in sorted(active_ids):
-            document = rulebook.waivers[id_].document
-            if document.scope == "agent":
-                for uuid in document.agents:
-                    self.own_waivers[uuid].append(id_)
-            elif document.scope == "tag" and document.tag is not None:
-                self._by_tag[document.tag].append(id_)
-            else:
-                self._everywhere.append(id_)
 
     def waivers_for(self, uuid: str, tags: tuple[str, ...]) -> tuple[str, ...]:
         """Ids of the active exceptions whose selector takes in a machine."""
-        found = list(self._everywhere)
+        found = list(self._reach.everywhere)
         for tag in tags:
-            found += self._by_tag.get(tag, ())
+            found += self._reach.by_tag.get(tag, ())
         found += self.own_waivers.get(uuid, ())
         return tuple(found)
 

@@ -72,17 +72,18 @@ class Selection:
         key = (policy.cis_level, policy.target_os, policy.include_checks, policy.exclude_checks)
         found = self._selected.get(key)
         if found is None:
-            found = self._selected[key] = tuple(
-                id_ for id_ in self._candidates(policy) if picks(policy, id_)
-            )
+            found = self._selected[key] = tuple(self._choose(policy))
         return found
 
-    def _candidates(self, policy: Policy) -> Iterable[str]:
-        """What fits; where the policy names its checks one by one, only those."""
+    def _choose(self, policy: Policy) -> Iterable[str]:
         fitting = self._fit(policy)
-        if policy.include_checks and not any(map(is_glob, policy.include_checks)):
-            return sorted(id_ for id_ in set(policy.include_checks) if id_ in fitting)
-        return fitting
+        named = policy.include_checks
+        if not named or is_glob("".join(named)):
+            return [id_ for id_ in fitting if picks(policy, id_)]
+        found = sorted(id_ for id_ in set(named) if id_ in fitting)
+        if policy.exclude_checks:
+            found = [id_ for id_ in found if picks(policy, id_)]
+        return found
 
     def _fit(self, policy: Policy) -> dict[str, None]:
         key = (policy.cis_level, policy.target_os)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from controller.model.posture import Posture
@@ -24,8 +25,30 @@ class Standing(NamedTuple):
 def standings(profile: Profile, posture: Posture) -> tuple[Standing, ...]:
     """What is stored of a machine's scores: overall first, then the policies in order."""
     passed, failed, errored, _ = posture
-    distinct, overall_place, places = profile.weighings
-    weighed = [weigh(masks, passed, failed, errored) for masks in distinct]
+    return _judged(
+        profile, [weigh(masks, passed, failed, errored) for masks in profile.weighings.distinct]
+    )
+
+
+def standings_of_both(
+    profile: Profile, before: Posture, after: Posture
+) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
+    """``standings`` of two postures of one machine; what no changed check touches is weighed once."""
+    passed, failed, errored, _ = after
+    turned = (before.passed ^ passed) | (before.failed ^ failed) | (before.errored ^ errored)
+    was = [weigh(masks, *before[:3]) for masks in profile.weighings.distinct]
+    now = [
+        weigh(masks, passed, failed, errored) if turned & reach else same
+        for masks, reach, same in zip(profile.weighings.distinct, profile.reaches, was, strict=True)
+    ]
+    return _judged(profile, was), _judged(profile, now)
+
+
+def _judged(
+    profile: Profile, weighed: Sequence[tuple[int, int, RiskLevel]]
+) -> tuple[Standing, ...]:
+    """Standings from what each different target weighs."""
+    _, overall_place, places = profile.weighings
     kept: list[Standing] = []
     verdict: bool | None = None
     bare_verdict: bool | None = None

@@ -37,12 +37,24 @@ def parse_contents(answer: bytes, sizes: Mapping[str, int | None]) -> Iterator[t
     """
     at = 0
     for blob, expected in sizes.items():
-        end = answer.find(b"\n", at)
-        sha, size = _blob(answer[at : end if end >= 0 else len(answer)], blob)
-        start, at = end + 1, end + 1 + size + 1
-        if sha != blob or expected not in {None, size} or at > len(answer):
+        header = f"{blob} blob {expected}\n".encode("ascii")
+        if answer.startswith(header, at):  # nearly always
+            size, start = expected or 0, at + len(header)
+        else:
+            size, start = _unlike(answer, at, blob, expected)
+        at = start + size + 1
+        if at > len(answer):
             raise DamagedError(f"{blob}: git answered with something else")
         yield blob, answer[start : at - 1]
+
+
+def _unlike(answer: bytes, at: int, blob: str, expected: int | None) -> tuple[int, int]:
+    """Size and start of a content whose header is not the one that its size lets expect."""
+    end = answer.find(b"\n", at)
+    sha, size = _blob(answer[at : end if end >= 0 else len(answer)], blob)
+    if sha != blob or expected is not None:
+        raise DamagedError(f"{blob}: git answered with something else")
+    return size, end + 1
 
 
 def _blob(header: bytes, name: str) -> tuple[str, int]:

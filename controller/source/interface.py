@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from controller.model.source import Commit, Signature
 
@@ -22,8 +22,7 @@ that is how a link or submodule standing in the place of such a folder is told f
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TreeFile:
+class TreeFile(NamedTuple):
     """A document as listed: its content is known by its id alone."""
 
     path: str

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from controller.errors import TreeRefusedError
 from controller.source.address import plain_part
+from controller.source.damage import DamagedError
 from controller.source.interface import TreeFile, Wanted
 from controller.source.limits import Limits
 
@@ -16,17 +18,20 @@ LINK: Final = "120000"
 SUBMODULE: Final = "160000"
 _GONE: Final = "000000"
 _FILES: Final = frozenset({"100644", "100755", "100664"})
+_ORDINARY: Final = re.compile(r"(?=.{1,1024}\Z)(\w[\w.-]*/)*\w[\w.-]*", re.ASCII)
+"""Nearly all paths; others are looked at part by part."""
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of a listing."""
 
     mode: str
     blob: str
     path: str
     """Bytes that are not UTF-8 stand as surrogates."""
+    size: str = ""
+    """Of a blob in bytes, as ``ls-tree`` says it; a difference says none."""
 
     @property
     def gone(self) -> bool:
@@ -35,19 +40,19 @@ class Entry:
 
 
 def parse_tree(text: bytes) -> Iterator[Entry]:
-    """Read ``ls-tree -r -z``."""
+    """Read ``ls-tree -r -l -z``."""
     for line in _records(text):
-        facts, _, path = line.partition(b"\t")
-        mode, _, blob = facts.decode("ascii").split(" ")
-        yield Entry(mode, blob, path.decode("utf-8", "surrogateescape"))
+        facts, _, path = line.partition("\t")
+        mode, _, blob, size = facts.split()
+        yield Entry(mode, blob, path, size)
 
 
 def parse_difference(text: bytes) -> Iterator[Entry]:
     """Read ``diff-tree -r -z --raw --no-abbrev --no-renames``: what each path is now."""
     records = _records(text)
     for facts in records:
-        _, mode, _, blob, _ = facts.decode("ascii").split(" ")
-        yield Entry(mode, blob, next(records).decode("utf-8", "surrogateescape"))
+        _, mode, _, blob, _ = facts.split(" ")
+        yield Entry(mode, blob, next(records))
 
 
 def documents(entries: Iterable[Entry], wanted: Wanted) -> Iterator[Entry]:
@@ -77,6 +82,17 @@ def refuse(entry: Entry) -> NoReturn:
     raise TreeRefusedError(
         f"{shown(entry.path)}: is {kind}, which is never followed; commit the documents themselves"
     )
+
+
+def size_of(entry: Entry) -> int:
+    """The size that a listing says of a blob.
+
+    Raises:
+        DamagedError: Git could not read the blob.
+    """
+    if not entry.size.isdigit():
+        raise DamagedError(f"{shown(entry.path)}: is not a readable blob ({entry.size[:20]})")
+    return int(entry.size)
 
 
 def check_size(path: str, size: int, limits: Limits) -> None:
@@ -128,16 +144,15 @@ def shown(path: str) -> str:
     return path if path.isprintable() else repr(path)
 
 
-def _records(text: bytes) -> Iterator[bytes]:
-    start = 0
-    while (end := text.find(b"\0", start)) >= 0:
-        yield text[start:end]
-        start = end + 1
+def _records(text: bytes) -> Iterator[str]:
+    return iter(text.decode("utf-8", "surrogateescape").split("\0")[:-1])
 
 
 def _check_name(entry: Entry) -> None:
     if entry.mode not in _FILES:
         raise TreeRefusedError(f"{shown(entry.path)}: has the unknown mode {entry.mode}")
+    if _ORDINARY.fullmatch(entry.path):
+        return
     if (
         not all(map(plain_part, entry.path.split("/")))
         or "\\" in entry.path

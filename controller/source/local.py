@@ -59,7 +59,7 @@ class LocalRepository:
         self.top, folder = found
         # In a bare repository, folders of the repository itself say nothing about its content.
         self._bare = self.top == folder.git_dir
-        self._common = folder.common
+        self._git_dir, self._common = folder.git_dir, folder.common
         below = "" if self._bare else inside.relative_to(self.top).as_posix()
         self.path = parse_path("/".join(p for p in (parse_path(below), parse_path(path)) if p))
         limits = limits or Limits()
@@ -71,6 +71,7 @@ class LocalRepository:
             access=Access(),
             limits=limits,
         )
+        self._seconds = limits.read_seconds
         require_git()
         self._git = Git(environment, limits=limits)
         self._objects = Objects(
@@ -95,11 +96,23 @@ class LocalRepository:
             return self._files.head()
         sha = self._objects.resolve(revision) if _sane(revision) else None
         if sha is None:
+            if not self._has_commits():
+                raise RevisionNotFoundError(
+                    f"{self.top} has no commit yet, so there is nothing to compare with; commit first "
+                    "(gitward validate checks files that are not committed)"
+                )
             raise RevisionNotFoundError(
                 f"{self.top} has no revision {revision[:200]!r}; name a branch, tag or commit"
                 + (f"; {_SHALLOW}" if self._shallow() else "")
             )
         return sha
+
+    def _has_commits(self) -> bool:
+        done = self._git.run(
+            f"--git-dir={self._git_dir}", "rev-list", "--all", "--max-count=1",
+            seconds=self._seconds,
+        )  # fmt: skip
+        return done.status != 0 or bool(done.out.strip())
 
     def _shallow(self) -> bool:
         return (self._common / "shallow").exists()

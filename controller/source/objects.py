@@ -301,10 +301,14 @@ class Objects:
         known, entries = self._since_last(tree)
         changed = list(listing.documents(entries, self._wanted))
         listing.check_count(sum(not entry.gone for entry in changed), self._limits)
-        sizes = self._sizes({entry.blob: entry.path for entry in changed if not entry.gone})
+        sizes = self._sizes({e.blob: e.path for e in changed if not e.size and not e.gone})
         listed = known.after(
             (entry.path for entry in changed if entry.gone),
-            (TreeFile(e.path, e.blob, sizes[e.blob]) for e in changed if not e.gone),
+            (
+                TreeFile(e.path, e.blob, listing.size_of(e) if e.size else sizes[e.blob])
+                for e in changed
+                if not e.gone
+            ),
             self._limits,
         )
         self._listed, self._step, self._ahead = (sha, listed), None, {}
@@ -328,7 +332,7 @@ class Objects:
 
     def _entries(self, tree: str) -> Iterator[listing.Entry]:
         done = self._run(
-            "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tree,
+            "ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options", tree,
             max_output=self._limits.listing_bytes,
         )  # fmt: skip
         return listing.parse_tree(self._listing_of(done))

@@ -24,7 +24,7 @@ HEAD = "audit_head"
 
 def chained(previous: str, columns: tuple[object, ...]) -> str:
     """The hash of a row: over the hash before it and every column."""
-    return hashlib.sha256(f"{previous}\n{to_json(list(columns))}".encode()).hexdigest()
+    return hashlib.sha256(f"{previous}\n{to_json(columns)}".encode()).hexdigest()
 
 
 def _entry(row: Record) -> AuditEntry:

@@ -26,8 +26,9 @@ def instant(value: datetime) -> int:
     return (value - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=4096)
 def moment_of(column: int) -> datetime:
-    """The instant of a column."""
+    """The instant of a column; thousands of rows of one transaction share theirs."""
     return _EPOCH + timedelta(microseconds=column)
 
 
@@ -107,8 +108,23 @@ def note_times(column: bytes, changed: Sequence[tuple[int, str, str]], seconds: 
     )
     count = len(notes) // _NOTE.size
     if count > _MOST_NOTES:
-        return pack_times(_with_notes(unpack_times(packed), notes))
+        return _packed_with(packed, notes)
     return b"%s%c%s%s" % (_NOTED, count, notes, packed)
+
+
+def _packed_with(packed: bytes, notes: bytes) -> bytes:
+    """Packed times with notes put into their places."""
+    flat = array("I", zlib.decompress(packed)) if packed else array("I")
+    count = len(flat) // 3
+    places = dict(zip(flat[:count], range(count), strict=True))
+    for noted, seconds in _NOTE.iter_unpack(notes):
+        place = places.get(noted & ~_FAILED)
+        if place is None:  # one that had no time yet: everything moves
+            return pack_times(_with_notes(unpack_times(packed), notes))
+        flat[count + place] = seconds
+        if noted & _FAILED and not flat[2 * count + place]:
+            flat[2 * count + place] = seconds
+    return _compressed(flat.tobytes())
 
 
 def _parted(column: bytes) -> tuple[bytes, bytes]:
@@ -197,9 +213,9 @@ def standing_of(columns: tuple[Any, ...]) -> Standing:
     )
 
 
-_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def to_json(value: object) -> str:
     """Canonical JSON: sorted keys, no blanks."""
-    return _encode(value)
+    return _encode(value).decode()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from controller.model.documents import AnyDocument
 from controller.model.terms import Kind, Platform
 from controller.scoring.absorb import Catalog
 from controller.scoring.carry import Carry
@@ -62,6 +64,8 @@ class Cache:
         self.catalog: tuple[int, Catalog] | None = None
         self.span: tuple[int, datetime, datetime | None, Moment] | None = None
         self.totals: tuple[int, FleetTotals] | None = None
+        self.first_applied: tuple[object, Mapping[str, datetime]] | None = None
+        """With the very table of exceptions in force that it belongs to."""
         self.patience: tuple[int, dict[tuple[Platform, tuple[str, ...]], Patience]] | None = None
 
     def copy(self) -> Cache:
@@ -82,6 +86,13 @@ class Cache:
         return found
 
 
+class Written(NamedTuple):
+    """A document that was written as this text, so that who reads the text need not parse it."""
+
+    text: str
+    document: AnyDocument
+
+
 class Context:
     """The session and the cache; base of every part."""
 
@@ -94,7 +105,7 @@ class Context:
         # Nobody else changes these while a snapshot or a transaction lasts.
         self._counters: dict[str, int] = {}
         self._judged: Judged | None = None
-        self._stored: set[tuple[Kind, str]] = set()
+        self._stored: dict[tuple[Kind, str], Written | None] = {}
         """Objects that this transaction wrote since it last derived what is in force."""
         self._derived: int | None = None
         """The generation that it then had: what changed since is its own doing."""
@@ -138,7 +149,7 @@ class Context:
         return Judged(**body, active=active, carry=carry)
 
     def save_judged(self, judged: Judged) -> None:
-        self._judged = None
+        self._judged = judged
         # Not ``asdict``, which copies each of thousands of names.
         body = {each.name: getattr(judged, each.name) for each in fields(judged)}
         body |= {"active": sorted(judged.active), "carry": [asdict(each) for each in judged.carry]}

@@ -153,11 +153,18 @@ def reads(uuids: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
 
 
 WRITE: Final = (
-    "UPDATE contact SET last_seen = ?,"
-    " reported_at = coalesce(?, reported_at), collected_at = ?, report_order = ?,"
-    " facts_run_at = ?, recent = ?, evaluated = ?, stale_at = ?, run_id = ? WHERE machine = ?"
+    "INSERT INTO contact (last_seen, reported_at, collected_at, report_order, facts_run_at, recent,"
+    " evaluated, stale_at, run_id, machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (machine) DO UPDATE SET last_seen = excluded.last_seen,"
+    " reported_at = coalesce(excluded.reported_at, contact.reported_at),"
+    " collected_at = excluded.collected_at, report_order = excluded.report_order,"
+    " facts_run_at = excluded.facts_run_at, recent = excluded.recent,"
+    " evaluated = excluded.evaluated, stale_at = excluded.stale_at, run_id = excluded.run_id"
 )
 WRITE_FACTS: Final = (
-    "UPDATE posture SET passed = ?, failed = ?, errored = ?, not_applicable = ?, times = ?,"
-    " heard = ?, spoke = ? WHERE machine = ?"
+    "INSERT INTO posture (passed, failed, errored, not_applicable, times, heard, spoke, machine)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (machine) DO UPDATE SET"
+    " passed = excluded.passed, failed = excluded.failed, errored = excluded.errored,"
+    " not_applicable = excluded.not_applicable, times = excluded.times, heard = excluded.heard,"
+    " spoke = excluded.spoke"
 )

@@ -19,7 +19,7 @@ class ExpiryWriting(Rescoring):
         rulebook = self.in_force().rulebook
         generation = self.in_force().generation
         now = self.judged_moment()
-        wanted = rulebook.active_waivers(as_of)
+        wanted = rulebook.timeline.active(as_of)
         flips = [(id_, False) for id_ in sorted(now.active - wanted)]
         flips += [(id_, True) for id_ in sorted(wanted - now.active)]
         for id_, starts in flips:
@@ -35,14 +35,8 @@ class ExpiryWriting(Rescoring):
 
     def _note_ended(self, as_of: datetime) -> None:
         """Keep that an exception has ended, so that a clock that jumps back revives nothing."""
-        in_force = self.in_force()
-        fresh = [
-            (id_, instant(expires))
-            for id_, managed in in_force.waivers.items()
-            if (expires := managed.document.expires_at) is not None
-            and expires <= as_of
-            and (id_, expires) not in in_force.rulebook.ended
-        ]
+        timeline = self.in_force().rulebook.timeline
+        fresh = [(id_, instant(end)) for id_, end in timeline.ended_unnoticed(as_of)]
         if fresh:
             self.db.many(
                 "INSERT INTO ended (waiver, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING", fresh

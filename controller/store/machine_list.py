@@ -1,30 +1,37 @@
 """Lists of machines: filtered, sorted and cut so that a page costs little at any size of the fleet.
 
 What can be counted is not counted again: the totals know how many machines have a risk or comply.
-The rows of a page are found in the index that has their order, or, where a filter leaves few, from
-the filter's own side; only those rows are then read whole.
+The rows of a page are met on a walk along the index that has their order, which stops at the end of
+the page, or, where the filters leave few, are sorted by themselves; only they are read whole.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Final
 
 from controller.model.machine import Machine
-from controller.model.terms import RISK_LEVELS, RISK_NUMBER
+from controller.model.terms import RISK_LEVELS
 from controller.scoring.ledger import OVERALL
-from controller.store.columns import (
-    flag,
-    instant,
-    moment_of,
-    optional_moment,
-    standing_of,
+from controller.store import machine_filter
+from controller.store.columns import instant, moment_of, optional_moment, standing_of
+from controller.store.driver import Record
+from controller.store.machine_filter import (
+    NOT_APPROVED,
+    NOT_ASSESSED,
+    Condition,
+    Standings,
+    Taken,
+    filters_of,
+    known_count,
+    scored_only,
+    standing_conditions,
+    taken,
 )
-from controller.store.driver import Record, Value
 from controller.store.objects_read import ObjectsReading
 from controller.store.port.machines import MachineQuery, MachineRow
 from controller.store.port.page import Page
@@ -49,19 +56,7 @@ _ORDER: Final = {
     "os": ("m.os", "m.hostname", "m.number"),
     "created_at": ("m.created_at", "m.number"),
 }
-_TABLES: Final = {"m": "machine m", "c": "contact c", "s": "score s"}
-_FEW: Final = 2_000
-"""So many machines are sorted by themselves rather than met on a walk along the order."""
-_OF_AN_ID: Final = re.compile(r"[0-9A-Fa-f-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class _Condition:
-    """One filter: the table it looks at, and its SQL; every value is a parameter."""
-
-    table: str
-    sql: str
-    values: tuple[Value, ...] = ()
+_PLAIN: Final = ("hostname", "last_seen", "os", "created_at")
 
 
 @lru_cache(maxsize=4096)
@@ -103,129 +98,94 @@ class MachineListReading(ObjectsReading):
     """Reads of lists."""
 
     def machines(self, query: MachineQuery, as_of: datetime) -> Page[MachineRow]:
-        key = OVERALL
+        key, failing = OVERALL, None
         if query.policy_id is not None:
             number = self.policy_numbers().get(query.policy_id)
             if number is None:
                 return Page((), 0)
             key = number
-        conditions = _conditions(query, as_of)
         if query.failing is not None:
-            position = self.in_force().rulebook.positions.get(query.failing)
-            if position is None:
+            failing = self.in_force().rulebook.positions.get(query.failing)
+            if failing is None:
                 return Page((), 0)
-            conditions.append(_failing(position))
-        total = self._count(query, conditions, key)
-        if (query.page - 1) * query.per_page >= total:
+        standings, share = self._standings(key), 1.0
+        found, total = Taken(None), _counted(query, standings)
+        if total is None:
+            found = taken(self.db, filters_of(query, standings, failing, as_of))
+            everybody = self._everybody()
+            total = found.count(everybody)
+            share = total / max(1, everybody)
+        skip, last = (query.page - 1) * query.per_page, query.page * query.per_page
+        if skip >= total:
             return Page((), total)
-        numbers, values = self._window(query, conditions, key, total)
-        slot = self.judged().slot
-        rows = self.db.all(
-            f"SELECT {MACHINE}, {_STANDING}{MACHINE_FROM}"
-            " LEFT JOIN score s ON s.slot = ? AND s.machine = m.number AND s.policy = ?"
-            f" WHERE m.number IN ({numbers}){_order_by(query)}",
-            [slot, key, *values],
-        )
+        if found.within is not None and total <= machine_filter.FEW:
+            rows = self._listed(query, key, found.within, query.per_page, skip)
+        else:
+            walked = self._walk(_segments(query, standings), found, share, last)
+            rows = self._listed(query, key, list(islice(walked, skip, last)), query.per_page)
         now = instant(as_of)
         return Page(tuple(machine_row(row, now) for row in rows), total)
 
-    def _count(self, query: MachineQuery, conditions: list[_Condition], key: int) -> int:
-        """How many machines there are in the list; from counters where they know it."""
-        if _by_standing(query, conditions):
-            known = _known(query, self._total_of(key))
-            if known is not None:
-                return known
-        if query.tag is not None and len(conditions) == 1 and query.policy_id is None:
-            row = self.db.one("SELECT count(*) FROM machine_tag WHERE tag = ?", (query.tag,))
-        else:
-            source, values = self._source("c" if query.stale else "m", query, conditions, key)
-            row = self.db.one(f"SELECT count(*){source}", values)
+    def _standings(self, key: int) -> Standings:
+        """The scores of the fleet, or under a policy, and their counters."""
+        slot = self.judged().slot
+        names = ("agents", "assessed", "compliant", *RISK_LEVELS)
+        rows = self.db.all(
+            f"SELECT policy, {', '.join(names)} FROM total WHERE slot = ? AND policy IN (?, ?)",  # noqa: S608
+            (slot, OVERALL, key),
+        )
+        counted = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+        nothing = dict.fromkeys(names, 0)
+        totals, everybody = counted.get(key, nothing), counted.get(OVERALL, nothing)
+        return Standings(slot, key, totals, totals["agents"] == everybody["agents"])
+
+    def _everybody(self) -> int:
+        row = self.db.one("SELECT count(*) FROM machine")
         return int(row[0]) if row else 0
 
-    def _total_of(self, key: int) -> dict[str, int]:
-        """The counters of the fleet, or of a policy, by name."""
-        names = ("agents", "assessed", "compliant", *RISK_LEVELS)
-        row = self.db.one(
-            f"SELECT {', '.join(names)} FROM total WHERE slot = ? AND policy = ?",  # noqa: S608
-            (self.judged().slot, key),
+    def _walk(
+        self, segments: list[Condition], found: Taken, share: float, last: int
+    ) -> Iterator[int]:
+        """The numbers of a list's machines in its order.
+
+        Args:
+            segments: Queries that give every machine once, in that order.
+            found: The machines of the list.
+            share: Of the machines met on the way that are likely to be in it.
+            last: How many of them are wanted.
+        """
+        size = int(last / max(share, 0.001)) + 1
+        for segment in segments:
+            start = 0
+            while True:
+                rows = self.db.all(
+                    f"{segment.sql} LIMIT ? OFFSET ?", [*segment.values, size, start]
+                )
+                yield from found.of(chain.from_iterable(rows))
+                if len(rows) < size:
+                    break
+                start += size
+                size *= 16
+
+    def _listed(
+        self, query: MachineQuery, key: int, numbers: Collection[int], most: int, skip: int = 0
+    ) -> list[Record]:
+        """Machines with their standings, in the order of the list."""
+        marks = ", ".join("?" * len(numbers))
+        return self.db.all(
+            f"SELECT {MACHINE}, {_STANDING}{MACHINE_FROM}"
+            " LEFT JOIN score s ON s.slot = ? AND s.machine = m.number AND s.policy = ?"
+            f" WHERE m.number IN ({marks}){_order_by(query)} LIMIT ? OFFSET ?",
+            [self.judged().slot, key, *numbers, most, skip],
         )
-        return dict(zip(names, row or (0,) * len(names), strict=True))
-
-    def _window(
-        self, query: MachineQuery, conditions: list[_Condition], key: int, total: int
-    ) -> tuple[str, list[Value]]:
-        """A query for the numbers of the machines on the page, and its parameters."""
-        offset, order = (query.page - 1) * query.per_page, _order_by(query)
-        if self._in_one_index(query, conditions, key, offset + query.per_page):
-            scored = [_Condition("s", "s.hundredths IS NOT NULL")] * (query.sort_by == "score")
-            of_key = _Condition("s", "s.slot = ? AND s.policy = ?", (self.judged().slot, key))
-            where, values = _where([of_key, *conditions, *scored])
-            numbers = f"SELECT s.machine FROM score s{where}"  # noqa: S608
-            order = order.replace("m.number", "s.machine").replace("s.hundredths IS NULL, ", "")
-        else:
-            few = _by_standing(query, conditions) and _scored_only(query) and total <= _FEW
-            ordered = _ORDER[query.sort_by][0][0]
-            source, values = self._source("s" if few else ordered, query, conditions, key, ordered)
-            numbers = f"SELECT m.number{source}"
-        return f"{numbers}{order} LIMIT ? OFFSET ?", [*values, query.per_page, offset]
-
-    def _in_one_index(
-        self, query: MachineQuery, conditions: list[_Condition], key: int, last: int
-    ) -> bool:
-        """Whether the rows up to ``last`` stand in the index of scores, in order and without gaps."""
-        if query.sort_by not in {"score", "risk_level"} or not _by_standing(query, conditions):
-            return False
-        if query.sort_by == "risk_level":
-            # Who is not approved has no score, and comes last.
-            return _scored_only(query) or last <= self._total_of(key)["agents"]
-        assessed = query.compliant is not None or query.risk not in {None, "unknown"}
-        return assessed or (query.risk is None and last <= self._total_of(key)["assessed"])
-
-    def _source(
-        self,
-        lead: str,
-        query: MachineQuery,
-        conditions: list[_Condition],
-        key: int,
-        more: str = "m",
-    ) -> tuple[str, list[Value]]:
-        """FROM and WHERE; the order in which tables are walked is given, beginning with ``lead``."""
-        used = {"m", lead, more, *(each.table for each in conditions)} | (
-            {"s"} if _scored_only(query) else set()
-        )
-        tables, joins, before = "", list[_Condition](), list[Value]()
-        if "s" in used and _scored_only(query):
-            of_key = "s.machine = m.number AND s.slot = ? AND s.policy = ?"
-            joins.append(_Condition("s", of_key, (self.judged().slot, key)))
-        elif "s" in used:
-            tables = " LEFT JOIN score s ON s.slot = ? AND s.policy = ? AND s.machine = m.number"
-            before, used = [self.judged().slot, key], used - {"s"}
-        if "c" in used:
-            joins.append(_Condition("c", "c.machine = m.number"))
-        walked = sorted(used, key=lambda each: (each != lead, each != "m"))
-        names = " CROSS JOIN ".join(_TABLES[each] for each in walked)
-        where, values = _where([*joins, *conditions])
-        return f" FROM {names}{tables}{where}", [*before, *values]
 
 
-def _by_standing(query: MachineQuery, conditions: list[_Condition]) -> bool:
-    """Whether every filter looks at scores alone, and takes in only machines that have one."""
-    return all(each.table == "s" for each in conditions) and query.assessed is None
-
-
-def _scored_only(query: MachineQuery) -> bool:
-    """Whether the filters leave out every machine that has no row of scores: who is not approved."""
-    return any(each is not None for each in (query.risk, query.compliant, query.policy_id))
-
-
-def _known(query: MachineQuery, totals: dict[str, int]) -> int | None:
-    """What the counters say of a filter by risk, by compliance or by policy alone."""
-    if query.risk is not None:
-        return totals[query.risk] if query.compliant is None else None
-    if query.compliant is not None:
-        compliant = totals["compliant"]
-        return compliant if query.compliant else totals["assessed"] - compliant
-    return totals["agents"] if query.policy_id is not None else None
+def _counted(query: MachineQuery, standings: Standings) -> int | None:
+    """How many machines there are, where the index of scores alone has them all in order."""
+    others = (query.os, query.tag, query.stale, query.status, query.failing, query.search or None)
+    if query.sort_by not in {"score", "risk_level"} or any(each is not None for each in others):
+        return None
+    return known_count(query, standings.totals)
 
 
 def _order_by(query: MachineQuery) -> str:
@@ -237,53 +197,40 @@ def _order_by(query: MachineQuery) -> str:
     return f" ORDER BY {nulls}" + ", ".join(f"{each} {direction}" for each in (first, *more))
 
 
-def _where(conditions: list[_Condition]) -> tuple[str, list[Value]]:
-    if not conditions:
-        return "", []
-    clause = " WHERE " + " AND ".join(each.sql for each in conditions)
-    return clause, [value for each in conditions for value in each.values]
+def _segments(query: MachineQuery, standings: Standings) -> list[Condition]:
+    """Queries that together give every machine once, in the order of the list.
 
+    Filters are not applied, but for those that the index of scores holds by the way.
+    """
+    direction = "DESC" if query.descending else "ASC"
+    if query.sort_by in _PLAIN:
+        table, column = (
+            ("contact", "machine") if query.sort_by == "last_seen" else ("machine", "number")
+        )
+        columns = (each.partition(".")[2] for each in _ORDER[query.sort_by])
+        order = ", ".join(f"{each} {direction}" for each in columns)
+        return [Condition(f"SELECT {column} FROM {table} ORDER BY {order}")]  # noqa: S608
 
-def _failing(position: int) -> _Condition:
-    """That one bit of the failed bitmap is set, as a set of byte values: both databases know that."""
-    index, bit = divmod(position, 8)
-    wanted = tuple(bytes([value]) for value in range(256) if value >> bit & 1)
-    marks = ", ".join("?" * len(wanted))
-    clause = (
-        "m.number IN (SELECT machine FROM posture"  # noqa: S608
-        f" WHERE substr(failed, {index + 1}, 1) IN ({marks}))"
-    )
-    return _Condition("m", clause, wanted)
+    def scored(*more: Condition) -> Condition:
+        where = standings.where(*standing_conditions(query), *more)
+        return Condition(f"SELECT machine FROM score WHERE {where.sql}", where.values)  # noqa: S608
 
-
-def _conditions(query: MachineQuery, as_of: datetime) -> list[_Condition]:
-    """The filters; every name is from this file."""
-    parts: list[_Condition] = []
-    if query.search:
-        parts.append(_search(query.search))
-    if query.risk is not None:
-        parts.append(_Condition("s", "s.risk = ?", (RISK_NUMBER[query.risk],)))
-    if query.compliant is not None:
-        parts.append(_Condition("s", "s.compliant = ?", (flag(query.compliant),)))
-    if query.assessed is not None:
-        parts.append(_Condition("s", f"s.hundredths IS {'NOT ' if query.assessed else ''}NULL"))
-    if query.os is not None:
-        parts.append(_Condition("m", "m.os = ?", (query.os,)))
-    if query.tag is not None:
-        tagged = "m.number IN (SELECT machine FROM machine_tag WHERE tag = ?)"
-        parts.append(_Condition("m", tagged, (query.tag,)))
-    if query.stale is not None:
-        stale = "c.stale_at <= ?" if query.stale else "(c.stale_at IS NULL OR c.stale_at > ?)"
-        parts.append(_Condition("c", stale, (instant(as_of),)))
-    if query.status is not None:
-        parts.append(_Condition("m", "m.status = ?", (query.status,)))
-    return parts
-
-
-def _search(words: str) -> _Condition:
-    """Part of the hostname or, where it can be part of one, of the uuid."""
-    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    named = "lower(m.hostname) LIKE lower(?) ESCAPE '\\'"
-    if not _OF_AN_ID.fullmatch(words):
-        return _Condition("m", named, (pattern,))
-    return _Condition("m", f"({named} OR m.uuid LIKE lower(?) ESCAPE '\\')", (pattern, pattern))
+    unscored = f"SELECT number FROM machine WHERE {NOT_APPROVED.where.sql}"  # noqa: S608
+    if query.sort_by == "score":
+        first = scored(Condition("hundredths IS NOT NULL"))
+        order = f" ORDER BY hundredths {direction}, machine {direction}"
+        null = scored(NOT_ASSESSED)
+        last = Condition(
+            f"{null.sql} UNION ALL {unscored} ORDER BY 1 {direction}",
+            (*null.values, *NOT_APPROVED.where.values),
+        )
+        if scored_only(query):
+            last = Condition(f"{null.sql} ORDER BY machine {direction}", null.values)
+        return [Condition(first.sql + order, first.values), last]
+    levels = scored()
+    order = f" ORDER BY risk {direction}, machine {direction}"
+    found = [Condition(levels.sql + order, levels.values)]
+    if not scored_only(query):
+        order = f" ORDER BY number {direction}"
+        found.append(Condition(unscored + order, NOT_APPROVED.where.values))
+    return found

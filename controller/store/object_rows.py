@@ -13,7 +13,8 @@ from controller.model.terms import Kind
 from controller.scoring.carry import Carry, same_facts
 from controller.scoring.rulebook import Moment
 from controller.store.audit import AuditWriting
-from controller.store.columns import instant, to_json
+from controller.store.columns import instant
+from controller.store.context import Written
 from controller.store.definitions import Definitions
 from controller.store.driver import Value
 from controller.store.expiry import ExpiryWriting
@@ -54,8 +55,9 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
         """An object as a row that is about to be written."""
         kind, now = kind_of(document), instant(as_of)
         place = (origin.path, origin.line, origin.commit, origin.url) if origin else (None,) * 4
-        self._stored.add((kind, document.id))
-        return (kind, document.id, manager, body_of(document), *place, position, now, now)
+        text = body_of(document)
+        self._stored[kind, document.id] = Written(text, document)
+        return (kind, document.id, manager, text, *place, position, now, now)
 
     def position_of(
         self, document: AnyDocument, definitions: Definitions
@@ -64,10 +66,11 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
         if not isinstance(document, Check):
             return None, []
         position = definitions.position(document)
-        stored = self.in_force().checks.get(document.id)
+        in_force = self.in_force()
+        stored = in_force.checks.get(document.id)
         if stored is None:
             return position, []
-        old = self.in_force().rulebook.positions[document.id]
+        old = in_force.rulebook.positions[document.id]
         carried = same_facts(stored.document, document) and old != position
         return position, [Carry(document.id, old, position)] if carried else []
 
@@ -77,7 +80,7 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
             " WHERE kind = ? AND id = ?",
             (instant(as_of), instant(as_of), kind, id_),
         )
-        self._stored.add((kind, id_))
+        self._stored[kind, id_] = None
 
     def configuration_changed(
         self,
@@ -91,12 +94,11 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
         self.bump("generation")
         in_force = self.in_force()
         old, new = before.rulebook, in_force.rulebook
-        same = old.waivers is new.waivers and old.ended == new.ended
-        active = before.active if same else new.active_waivers(as_of)
+        active = before.active if old.timeline is new.timeline else new.timeline.active(as_of)
         after = self.cache.moment(in_force.generation, in_force.rulebook, active)
         self.rejudge(before, after, cause, as_of, numbers=numbers, carry=carry)
 
 
 def body_of(document: AnyDocument) -> str:
-    """A document as it is stored."""
-    return to_json(document.model_dump(mode="json"))
+    """A document as it is stored; maps keep the order in which they were written."""
+    return document.model_dump_json()

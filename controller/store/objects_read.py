@@ -22,7 +22,7 @@ from controller.model.posture import definition_digest
 from controller.model.terms import KINDS, Kind
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import moment_of
-from controller.store.context import Context
+from controller.store.context import Context, Written
 from controller.store.driver import Record
 from controller.store.port.configuration import InForce
 
@@ -54,14 +54,18 @@ def _renewed(
     return table if known.keys() >= fresh.keys() else dict(sorted(table.items()))
 
 
-def managed_of(row: Record) -> Managed[Any]:
+def managed_of(row: Record, written: Written | None) -> Managed[Any]:
     """An object from its row, in the order of ``_COLUMNS``."""
-    kind, _, _, manager, document, path, line, commit, url, created_at, updated_at, _ = row
+    kind, _, _, manager, text, path, line, commit, url, created_at, updated_at, _ = row
     origin = None
     if manager.startswith("git:"):
         origin = GitOrigin(manager.removeprefix("git:"), path, line, commit or "", url)
     return Managed(
-        document=ADAPTERS[kind].validate_json(document),
+        document=(
+            written.document
+            if written is not None and written.text == text
+            else ADAPTERS[kind].validate_json(text)
+        ),
         manager=manager,
         origin=origin,
         created_at=moment_of(created_at),
@@ -83,7 +87,7 @@ class ObjectsReading(Context):
             own = cached is not None and cached.generation == self._derived
             rows = self._rows_of(self._stored) if own else self._rows_since(cached)
             cached = self.cache.in_force = self._derive(generation, cached, *rows)
-            self._stored = set()
+            self._stored = {}
         self._derived = generation
         return cached
 
@@ -124,7 +128,7 @@ class ObjectsReading(Context):
         fresh: dict[Kind, dict[str, Managed[Any]]] = {kind: {} for kind in KINDS}
         placed: dict[str, int] = {}
         for row in rows:
-            fresh[row[0]][row[1]] = managed_of(row)
+            fresh[row[0]][row[1]] = managed_of(row, self._stored.get((row[0], row[1])))
             if row[-1] is not None:
                 placed[row[1]] = row[-1]
         for kind in KINDS:
@@ -182,21 +186,23 @@ class ObjectsReading(Context):
         ):
             return span[3]
         rulebook = in_force.rulebook
-        found = self.cache.moment(in_force.generation, rulebook, rulebook.active_waivers(as_of))
-        self.cache.span = (in_force.generation, as_of, rulebook.next_instant(as_of), found)
+        found = self.cache.moment(in_force.generation, rulebook, rulebook.timeline.active(as_of))
+        self.cache.span = (in_force.generation, as_of, rulebook.timeline.next_instant(as_of), found)
         return found
 
     def judged_moment(self) -> Moment:
         """The moment that the newest stored scores were judged by."""
         in_force = self.in_force()
-        present = frozenset(id_ for id_ in self.judged().active if id_ in in_force.waivers)
-        return self.cache.moment(in_force.generation, in_force.rulebook, present)
+        active = frozenset(self.judged().active)
+        if not in_force.waivers.keys() >= active:
+            active = frozenset(id_ for id_ in active if id_ in in_force.waivers)
+        return self.cache.moment(in_force.generation, in_force.rulebook, active)
 
     def next_instant(self, as_of: datetime) -> datetime | None:
         rulebook = self.in_force().rulebook
-        if rulebook.active_waivers(as_of) != self.judged_moment().active:
+        if rulebook.timeline.active(as_of) != self.judged_moment().active:
             return as_of
-        return rulebook.next_instant(as_of)
+        return rulebook.timeline.next_instant(as_of)
 
     def unfinished(self) -> bool:
         return self.judged().cursor is not None
@@ -206,8 +212,13 @@ class ObjectsReading(Context):
         return moment_of(row[0]) if row and row[0] is not None else None
 
     def first_applied(self) -> Mapping[str, datetime]:
-        rows = self.db.all("SELECT id, created_at FROM object WHERE kind = 'exception'")
-        return {id_: moment_of(created_at) for id_, created_at in rows}
+        waivers = self.in_force().waivers
+        known = self.cache.first_applied
+        if known is None or known[0] is not waivers:  # an exception was written since
+            rows = self.db.all("SELECT id, created_at FROM object WHERE kind = 'exception'")
+            found = {id_: moment_of(created_at) for id_, created_at in rows}
+            known = self.cache.first_applied = (waivers, found)
+        return known[1]
 
     def known_position(self, check: Check) -> int | None:
         row = self.db.one(

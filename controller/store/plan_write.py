@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -41,38 +41,17 @@ class PlanWriting(ObjectRows):
         places: Mapping[tuple[Kind, str], Place] | None = None,
     ) -> int:
         self.pass_instant(as_of)
-        before = self.judged_moment()
-        in_force = self.in_force()
+        before, in_force = self.judged_moment(), self.in_force()
         own = self.settings_of(source)
         manager = f"git:{source}"
-        carry: list[Carry] = []
         self._check_still_true(plan, manager)
-        definitions = Definitions(self.db, all_at_once=len(plan.operations) > _MANY)
-        rows: list[Sequence[Value]] = []
-        for operation in plan.operations:
-            commit = provenance.get(operation.place.path)
-            origin = GitOrigin(
-                source,
-                operation.place.path,
-                operation.place.line,
-                commit.sha if commit else record.sha,
-                (links or {}).get((operation.kind, operation.id)),
-            )
-            if operation.document is None:
-                self.bury(operation.kind, operation.id, as_of)
-            else:
-                if operation.op == "adopt":
-                    self._keep_adopted(operation, record.revision, as_of)
-                position, carried = self.position_of(operation.document, definitions)
-                carry += carried
-                rows.append(self.row_for(operation.document, manager, origin, position, as_of))
-        definitions.write()
-        self.db.many(SAVE_OBJECT, rows)
+        carry = self._write_objects(source, plan, record, provenance, links or {}, as_of)
         self._make_room_for_names(plan, as_of)
-        self._update_places(manager, places or {}, links or {}, provenance)
+        written = {(each.kind, each.id) for each in plan.operations}
+        moved = {key: place for key, place in (places or {}).items() if key not in written}
+        self._update_places(manager, moved, links or {}, provenance)
         self._save_settings(source, settings)
         self._read_back(plan, manager)
-        cause = Cause("commit", record.revision, record.subject[:200])
         judged = self.judged()
         self.save_judged(replace(judged, revision=record.revision))
         settings_changed = settings != own
@@ -84,6 +63,7 @@ class PlanWriting(ObjectRows):
                 if op.op != "add" and op.id in in_force.of_kind(op.kind)
             ]
             numbers = None if settings_changed else self.concerned([*touched, *buried])
+            cause = Cause("commit", record.revision, record.subject[:200])
             self.configuration_changed(before, cause, as_of, numbers, carry)
         else:
             # Places and the revision in force have moved; nothing is judged again.
@@ -92,54 +72,55 @@ class PlanWriting(ObjectRows):
                 self.save_judged(replace(self.judged(), visible_revision=record.revision))
         epoch = self.judged().epoch
         self.record_revision(replace(record, epoch=epoch))
-        additions = {"add", "delete"}  # the file itself says what they are
-        fields = kept([() if op.op in additions else op.fields for op in plan.operations])
-        self.add_audits(
-            (
-                Entry(
-                    manager,
-                    operation.op,
-                    f"{operation.kind}/{operation.id}",
-                    record.revision,
-                    {
-                        "path": operation.place.path,
-                        "line": operation.place.line,
-                        **_provenance(provenance.get(operation.place.path), record),
-                        **differences,
-                        **(
-                            {"from_path": operation.previous_path}
-                            if operation.previous_path
-                            else {}
-                        ),
-                    },
-                )
-                for operation, differences in zip(plan.operations, fields, strict=True)
-            ),
-            as_of,
-        )
+        self.add_audits(_entries(plan, manager, record, provenance), as_of)
         if settings_changed:
             detail = {"before": own.model_dump(mode="json"), **next(kept([plan.settings]))}
+            about = f"source/{source}"
             self.add_audit(
-                manager,
-                "settings",
-                f"source/{source}",
-                as_of,
-                revision=record.revision,
-                detail=detail,
+                manager, "settings", about, as_of, revision=record.revision, detail=detail
             )
         return epoch
+
+    def _write_objects(
+        self,
+        source: str,
+        plan: Plan,
+        record: RevisionRecord,
+        provenance: Mapping[str, Commit],
+        links: Mapping[tuple[Kind, str], str],
+        as_of: datetime,
+    ) -> list[Carry]:
+        """Write what the plan changes; definitions that may be judged again from evidence."""
+        definitions = Definitions(self.db, all_at_once=len(plan.operations) > _MANY)
+        manager, carry = f"git:{source}", list[Carry]()
+        rows: list[Sequence[Value]] = []
+        for each in plan.operations:
+            if each.document is None:
+                self.bury(each.kind, each.id, as_of)
+                continue
+            if each.op == "adopt":
+                self._keep_adopted(each, record.revision, as_of)
+            commit = provenance.get(each.place.path)
+            by, link = commit.sha if commit else record.sha, links.get((each.kind, each.id))
+            origin = GitOrigin(source, each.place.path, each.place.line, by, link)
+            position, carried = self.position_of(each.document, definitions)
+            carry += carried
+            rows.append(self.row_for(each.document, manager, origin, position, as_of))
+        definitions.write()
+        self.db.many(SAVE_OBJECT, rows)
+        return carry
 
     def _check_still_true(self, plan: Plan, manager: str) -> None:
         managers = self._managers(plan)
         for operation in plan.operations:
             stored = managers.get((operation.kind, operation.id))
-            fits = {
-                "add": stored is None,
-                "adopt": stored is not None and self._may_be_taken_over(stored),
-                "change": stored == manager,
-                "move": stored == manager,
-                "delete": stored == manager,
-            }[operation.op]
+            match operation.op:
+                case "add":
+                    fits = stored is None
+                case "adopt":
+                    fits = stored is not None and self._may_be_taken_over(stored)
+                case _:
+                    fits = stored == manager
             if not fits:
                 raise ConflictError(
                     f"{operation.kind} {operation.id!r} changed while the plan was made; it is "
@@ -231,7 +212,7 @@ class PlanWriting(ObjectRows):
                     " commit_sha = ?, version = version + 1 WHERE kind = ? AND id = ?",
                     (place.path, place.line, link, by, kind, id_),
                 )
-                self._stored.add((kind, id_))
+                self._stored.setdefault((kind, id_))
 
     def _save_settings(self, source: str, settings: RepositorySettings) -> None:
         self.db.run(
@@ -251,8 +232,26 @@ class PlanWriting(ObjectRows):
                 )
 
 
-def _provenance(commit: Commit | None, record: RevisionRecord) -> dict[str, object]:
-    """Who last changed a file, for the trail; of a revision whose history is too long, its own author."""
+def _entries(
+    plan: Plan, manager: str, record: RevisionRecord, provenance: Mapping[str, Commit]
+) -> Iterator[Entry]:
+    """What the trail says of each operation."""
+    told: dict[str | None, dict[str, object]] = {None: _told(None, record)}
+    # Of what is added or deleted the file itself says what it is.
+    fields = kept(() if each.op in {"add", "delete"} else each.fields for each in plan.operations)
+    for each, differences in zip(plan.operations, fields, strict=True):
+        commit = provenance.get(each.place.path)
+        sha = commit.sha if commit else None
+        if sha not in told:
+            told[sha] = _told(commit, record)
+        detail = {"path": each.place.path, "line": each.place.line, **told[sha], **differences}
+        if each.previous_path:
+            detail["from_path"] = each.previous_path
+        yield Entry(manager, each.op, f"{each.kind}/{each.id}", record.revision, detail)
+
+
+def _told(commit: Commit | None, record: RevisionRecord) -> dict[str, object]:
+    """Who last changed a file; of a revision whose history is too long, its own author."""
     if commit is None:
         return {"commit": record.sha, "author": record.author, "subject": record.subject[:200]}
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -154,7 +154,7 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         self, known: Dealings, report: Report, received: int, scene: _Scene, *, duplicate: bool
     ) -> Receipt:
         """A report that changes nothing: it came before, or what is stored is newer."""
-        if report.since is not None and report.since.count is None:
+        if report.since is not None and report.since.size is None:
             report.since.whole()  # what is no report is refused, whatever its id or time
         self._keep(known, received, None, scene)
         profile = scene.moment.profile(known.uuid, known.os, known.tags)
@@ -175,8 +175,8 @@ class ReportsWriting(Rescoring, EvidenceWriting):
                 absorbed = absorb(known.posture, report, scene.catalog, known.os)
                 if not (absorbed.unknown_checks or absorbed.outdated_checks):
                     count = _count(since, known, asked)
-                    return replace(absorbed, accepted=count, reported=known.spoke), True
-            report = replace(report, results=since.whole(), since=None)
+                    return absorbed._replace(accepted=count, reported=known.spoke), True
+            report = report._replace(results=since.whole(), since=None)
         return absorb(known.posture, report, scene.catalog, known.os, asked=asked), False
 
     def _take(
@@ -286,8 +286,8 @@ def _covered(profile: Profile, reported: int) -> tuple[str, ...]:
 
 def _count(since: Since, known: Dealings, asked: int) -> int:
     """How many results a report has whose results, or those they stand on, are on record."""
-    if since.count is not None:
-        return since.count
+    if since.size is not None:
+        return since.size
     # Each of them has a position; where something was asked for, what was missing has one too.
     return len(since.whole()) if asked else known.spoke.bit_count()
 

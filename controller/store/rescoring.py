@@ -5,7 +5,7 @@ Few machines are judged inside the transaction that makes the change, many in a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import compress
@@ -18,7 +18,7 @@ from controller.scoring.many import score_many
 from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment, kinds
 from controller.scoring.staleness import paces
-from controller.scoring.standing import Standing, standings
+from controller.scoring.standing import Standing, standings, standings_of_both
 from controller.store.columns import instant, standing_columns
 from controller.store.context import Judged
 from controller.store.fleet_change import FleetChange
@@ -26,6 +26,7 @@ from controller.store.port.fleet import Cause
 from controller.store.score_rows import keys_of
 from controller.store.staleness import Subject
 
+_Pair = tuple[int, Standing | None, Standing | None]
 IN_PLACE: Final = 1_000
 """How many machines are judged again inside the changing transaction itself."""
 
@@ -62,7 +63,7 @@ class Rescoring(FleetChange):
             active=tuple(sorted(after.active)),
             changed_at=instant(as_of),
         )
-        schedules = numbers is None and _paces(before) != _paces(after)
+        schedules = numbers is None and _other_paces(before, after)
         narrow = numbers is not None and len(numbers) <= self.in_place
         if not narrow and (judged.cursor is not None or self._approved() > self.in_place):
             self._begin_fleet_change(judged, cause, as_of, carry, schedules=schedules)
@@ -106,42 +107,45 @@ class Rescoring(FleetChange):
         slot = judged.slot_of(subject.number)
         if slot is None:
             return standings(new, posture) if new is not None else ()
-        numbers, pending, at = self.policy_numbers_cached(), self._pending, instant(as_of)
-        was = standings(old, subject.posture) if old is not None else ()
-        now = standings(new, posture) if new is not None else ()
-        was_by_key = dict(zip(keys_of(old, numbers), was, strict=True))
-        now_by_key = dict(zip(keys_of(new, numbers), now, strict=True))
-        if was_by_key == now_by_key and old == new and subject.posture == posture:
-            return now
-        for key, standing in was_by_key.items():
-            if now_by_key.get(key) == standing:
+        pairs, now = self._pairs(old, new, subject.posture, posture)
+        pending, number, at = self._pending, subject.number, instant(as_of)
+        for key, before, after in pairs:
+            if before == after:
                 continue
-            ledger.standing(key, standing, -1)
-            if key not in now_by_key:
-                pending.gone.append((slot, subject.number, key))
-        for key, standing in now_by_key.items():
-            previous = was_by_key.get(key)
-            if previous == standing:
+            if before is None or after is None:
+                for standing, sign in ((before, -1), (after, 1)):
+                    if standing is not None:
+                        ledger.standing(key, standing, sign)
+            else:
+                ledger.turn(key, before, after)
+            if after is None:
+                pending.gone.append((slot, number, key))
                 continue
-            ledger.standing(key, standing, 1)
-            columns = standing_columns(standing)
-            pending.scores.append((slot, subject.number, key, *columns))
-            if previous is None or previous[:3] != standing[:3]:
-                change = (
-                    subject.number,
-                    at,
-                    key,
-                    *columns[:3],
-                    cause.kind,
-                    cause.ref,
-                    cause.detail,
-                )
+            columns = standing_columns(after)
+            pending.scores.append((slot, number, key, *columns))
+            if before is None or before[:3] != after[:3]:
+                change = (number, at, key, *columns[:3], cause.kind, cause.ref, cause.detail)
                 pending.changes.append(change)
         ledger.bits(
             effective(old, subject.posture) if old is not None else NOTHING,
             effective(new, posture) if new is not None else NOTHING,
         )
         return now
+
+    def _pairs(
+        self, old: Profile | None, new: Profile | None, before: Posture, after: Posture
+    ) -> tuple[Iterable[_Pair], tuple[Standing, ...]]:
+        """A machine's standings before and after, by the key of their row; and those after."""
+        numbers = self.policy_numbers_cached()
+        if old is new and new is not None:  # as with every report
+            was, now = standings_of_both(new, before, after)
+            return zip(keys_of(new, numbers), was, now, strict=True), now
+        was = standings(old, before) if old is not None else ()
+        now = standings(new, after) if new is not None else ()
+        was_by_key = dict(zip(keys_of(old, numbers), was, strict=True))
+        now_by_key = dict(zip(keys_of(new, numbers), now, strict=True))
+        keys = dict.fromkeys([*was_by_key, *now_by_key])
+        return [(key, was_by_key.get(key), now_by_key.get(key)) for key in keys], now
 
     def _move_many(
         self,
@@ -175,5 +179,10 @@ class Rescoring(FleetChange):
                 ledger.bits(effective(old, posture), effective(new, moved))
 
 
-def _paces(moment: Moment) -> frozenset[tuple[object, ...]]:
-    return paces(each.document for each in moment.rulebook.policies.values())
+def _other_paces(before: Moment, after: Moment) -> bool:
+    """Whether any policy asks for other paces than before; most are the very same objects."""
+    old, new = before.rulebook.policies, after.rulebook.policies
+    came = [each for id_, each in new.items() if old.get(id_) is not each]
+    went = [old[each.id] for each in came if each.id in old]
+    went += [old[id_] for id_ in old.keys() - new.keys()]
+    return paces(each.document for each in came) != paces(each.document for each in went)

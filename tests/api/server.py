@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from controller.api.app import create_app
 from controller.api.services import Limits, Services
 from controller.api.tokens import hash_token
-from controller.cli.report_protocol import protocol_of
+from controller.cli.quick_protocol import protocol_of
 from controller.config.load import SourceFile, load
 from controller.errors import RevisionNotFoundError
 from controller.intake.intake import Intake
@@ -228,7 +228,7 @@ def serve(app: FastAPI) -> Iterator[str]:
         access_log=False,
         lifespan="off",
         proxy_headers=False,
-        http=protocol_of(app.state.quick_reports),
+        http=protocol_of(app.state),
     )
     server = uvicorn.Server(config)
     ready = threading.Event()

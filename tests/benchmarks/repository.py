@@ -123,18 +123,28 @@ def fleet_repository(checks: int = 200, policies: int = 3, waivers: int = 10) ->
     return files
 
 
-def mixed_repository(files: int) -> dict[str, str]:
-    """Documents one a file: 60 % checks, 30 % policies, 10 % exceptions."""
+A_FOLDER = 100
+"""So many files a team keeps in one folder at most."""
+
+
+def mixed_repository(files: int, *, flat: bool = False) -> dict[str, str]:
+    """Documents one a file: 60 % checks, 30 % policies, 10 % exceptions.
+
+    In folders of a hundred files, as people would keep them; ``flat``: each kind in a single one.
+    """
     found = {"gitward.yaml": "exceptions: {max_days: 365}\n"}
     checks, policies = files * 6 // 10, files * 3 // 10
+
+    def place(kind: str, number: int, name: str) -> str:
+        return f"{kind}/{name}.yaml" if flat else f"{kind}/{number // A_FOLDER:03}/{name}.yaml"
+
     for number in range(checks):
-        found[f"checks/{check_id(number)}.yaml"] = catalog(
-            f"catalog-{number:05}", range(number, number + 1)
-        )
+        text = catalog(f"catalog-{number:05}", range(number, number + 1))
+        found[place("checks", number, check_id(number))] = text
     for number in range(policies):
         chosen = ", ".join(check_id((number * 31 + n) % checks) for n in range(8))
         extra = f"include_checks: [{chosen}]\n"
-        found[f"policies/policy-{number:05}.yaml"] = policy(number, extra)
+        found[place("policies", number, f"policy-{number:05}")] = policy(number, extra)
     for number in range(files - checks - policies):
         text = (
             waiver(number, number * 5 % checks)
@@ -143,7 +153,8 @@ def mixed_repository(files: int) -> dict[str, str]:
         )
         month = f"2027-{number % 9 + 1:02}-01"
         head, _, tail = text.partition("expires_at: ")
-        found[f"exceptions/exception-{number:05}.yaml"] = f"{head}expires_at: {month}{tail[10:]}"
+        text = f"{head}expires_at: {month}{tail[10:]}"
+        found[place("exceptions", number, f"exception-{number:05}")] = text
     return found
 
 

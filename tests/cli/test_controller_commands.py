@@ -17,7 +17,7 @@ from controller.store.port.machines import Claim
 from controller.store.port.reports import Submission
 from tests.builders import make_report
 from tests.cli.runner import Ran, run
-from tests.reconcile.repository import base, catalog, policy
+from tests.reconcile.repository import Repository, base, catalog, policy
 from tests.reconcile.rig import Rig
 
 Capture = pytest.CaptureFixture[str]
@@ -347,3 +347,16 @@ def test_verify_is_zero_for_a_sound_folder_and_names_what_is_not(
     assert "audit: audit row 2: was edited" in ran.out
     body = json.loads(on(capsys, filled, "verify", "--format", "json").out)
     assert body["findings"][0]["about"] == "audit row 2"
+
+
+def test_an_empty_variable_counts_as_unset(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job sees a variable that its project does not define as an empty one."""
+    for name in ("SERVER", "TOKEN", "CA_FILE", "MOVERS", "FORMAT", "STRICT", "AS_OF"):
+        monkeypatch.setenv(f"GITWARD_{name}", "")
+    assert run(capsys, "init", tmp_path / "new").code == 0
+    assert run(capsys, "validate", tmp_path / "new").code == 0
+    repository = Repository(tmp_path / "new")
+    repository.commit({})
+    assert run(capsys, "plan", "--repo", repository.path).code == 0

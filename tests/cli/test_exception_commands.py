@@ -38,6 +38,7 @@ def test_a_filter_that_finds_something_is_one(capsys: Capture, api: Api) -> None
     assert "1 of 1" in everything.out
     assert "exceptions/appliance.yaml:1" in expiring.out
     assert unused.out == ""
+    assert unused.err == "of 1 exception in force none is unused\n"
 
 
 def test_a_forecast_names_what_causes_each_step(capsys: Capture, api: Api) -> None:
@@ -51,6 +52,8 @@ def test_a_forecast_names_what_causes_each_step(capsys: Capture, api: Api) -> No
     assert "appliance ends" in text.out
     assert "2026-12-31" in text.out
     assert "no exception starts or ends within 5 days" in short.out
+    one = run(capsys, "forecast", "--days", "1", *remote(api))
+    assert "within 1 day\n" in one.out
     (step,) = (point for point in body["points"] if point["turns"])
     assert step["turns"][0]["git"]["path"] == "exceptions/appliance.yaml"
     assert step["average_score"] < body["average_score"]
@@ -64,7 +67,23 @@ def test_the_data_folder_answers_as_the_api_does(capsys: Capture, api: Api, tmp_
     assert len(json.loads(ran.out)["points"]) == 2
 
 
+def test_a_fleet_without_scores_and_without_exceptions_says_so(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    with controller(tmp_path / "new") as made, serve(made.app) as address:
+        api = Api(made, address)
+        made.apply({k: v for k, v in base().items() if not k.startswith("exceptions/")})
+        found = run(capsys, "exceptions", "--redundant", "--too-broad", *remote(api))
+        forecast = run(capsys, "forecast", *remote(api))
+        api.http.close()
+    assert (found.code, found.err) == (0, "no exception is in force\n")
+    assert forecast.out.startswith("now no score: nothing to judge on 0 machines\n")
+
+
 WRONG = [
+    ("exceptions", "--expiring", "10000d"),
+    ("exceptions", "--expiring", "-1"),
+    ("forecast", "--days", "1.5"),
     ("exceptions", "--expiring", "soon"),
     ("forecast", "--days", "0"),
     ("forecast", "--days", "367"),

@@ -31,7 +31,7 @@ def test_a_new_repository_passes_strict_validation_at_once(capsys: Capture, made
 
 def test_what_to_type_next_can_be_typed_for_any_folder(capsys: Capture, tmp_path: Path) -> None:
     ran = run(capsys, "init", tmp_path / "new ü; rm")
-    assert f"next: cd '{tmp_path}/new ü; rm' && git init" in ran.err
+    assert f"next: cd '{tmp_path}/new ü; rm' && git init --initial-branch=main" in ran.err
 
 
 def test_the_hook_runs_for_the_documents_that_are_read(made: Path) -> None:

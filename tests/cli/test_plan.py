@@ -124,6 +124,38 @@ def test_a_folder_that_declares_nothing_on_either_side_is_not_called_unchanged(
     assert "set the path" in ran.err
 
 
+def test_a_repository_without_a_commit_says_what_to_do(capsys: Capture, tmp_path: Path) -> None:
+    empty = Repository(tmp_path / "empty")
+    for head in (".", "HEAD"):
+        ran = run(capsys, "plan", "--repo", empty.path, "--head", head)
+        assert (ran.code, ran.out) == (3, "")
+        assert "has no commit yet" in ran.err
+        assert "commit first" in ran.err
+
+
+def test_a_changed_setting_that_demands_less_is_marked(
+    capsys: Capture, repository: Repository
+) -> None:
+    repository.write({"gitward.yaml": "exceptions: {max_days: 900}\n"})
+    assert "~ settings  gitward.yaml  [weakens]" in plan(capsys, repository).out
+
+
+def test_a_submodule_is_refused_by_validate_and_plan_alike(
+    capsys: Capture, repository: Repository
+) -> None:
+    inner = Repository(repository.path / "policies/shared")
+    inner.commit({"more.yaml": policy("More")})
+    for head in (".", "HEAD"):
+        ran = plan(capsys, repository, "--base", "HEAD", "--head", head)
+        assert (ran.code, ran.out) == (3, "")
+        assert "policies/shared: is a submodule, which is never followed" in ran.err
+        repository.commit({})
+    validated = run(capsys, "validate", repository.path)
+    assert validated.code == 1
+    assert "policies/shared: GW122 is a submodule, which is never followed" in validated.out
+    assert "More" not in validated.out
+
+
 def test_a_bare_repository_has_no_files_as_they_are(
     capsys: Capture, repository: Repository
 ) -> None:

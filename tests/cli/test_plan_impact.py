@@ -95,6 +95,31 @@ def test_text_and_markdown_say_it_in_words(
     assert "covers 3 machines: `web-01`, `web-02`, `db-01`" in markdown
 
 
+def test_machines_that_lose_their_score_are_said_apart(
+    capsys: Capture, api: Api, repository: Repository
+) -> None:
+    """Neither compliant nor not: without this a policy that is switched off would look harmless."""
+    off = base()["policies/servers.yaml"] + "enabled: false\n"
+    repository.write({"policies/servers.yaml": off})
+    text = plan(capsys, repository, api).out
+    markdown = plan(capsys, repository, api, "--format", "markdown").out
+    assert "0 become compliant, 3 lose their score (nothing is left to judge)" in text
+    assert "compliant      33.33 % -> none\n" in text
+    assert "**3 lose their score** (nothing is left to judge)." in markdown
+
+
+def test_how_much_of_the_fleet_the_answer_is_complete_for_is_always_said(
+    capsys: Capture, api: Api, repository: Repository
+) -> None:
+    repository.write({"exceptions/new.yaml": EXCEPTION})
+    whole = "omplete: it can be said of every machine without a new report"
+    assert whole in plan(capsys, repository, api).out
+    assert whole in plan(capsys, repository, api, "--format", "markdown").out
+    query = base()["checks/base.yaml"].replace("FROM users", "FROM users WHERE uid = 0")
+    repository.write({"checks/base.yaml": query})
+    assert "complete for 0.00 % of the machines; a new report" in plan(capsys, repository, api).out
+
+
 STRICT = base()["policies/servers.yaml"].replace("80  # agreed in May", "100")
 LOSES = {
     # web-01 and web-02 stay non-compliant; db-01 passed high-1, which its report now fails.

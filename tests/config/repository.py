@@ -130,3 +130,8 @@ def problems_of(
 
 def codes_of(kind: str, fields: str, *more: SourceFile, as_of: datetime = AS_OF) -> set[str]:
     return {problem.code for problem in problems_of(kind, fields, *more, as_of=as_of)}
+
+
+def errors(loaded: Loaded) -> list[Problem]:
+    """The problems that keep a configuration from being applied."""
+    return [problem for problem in loaded.problems if problem.level == "error"]

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from controller.dashboard import words
 from controller.dashboard.charts.bars import WIDTH, stacked
 from controller.dashboard.charts.history import history_chart, steps_of
-from controller.dashboard.charts.marks import cut
 from controller.dashboard.charts.plot import WIDTHS
 from controller.dashboard.charts.scale import score_range
 from controller.dashboard.charts.trend import points_of, trend_chart
@@ -157,7 +156,7 @@ def test_labels_of_marks_never_cover_each_other(
 
 @given(st.text(), st.integers(0, 40))
 def test_a_cut_text_is_never_longer_than_its_room(text: str, most: int) -> None:
-    assert len(cut(text, most)) <= max(most, 1)
+    assert len(words.cut(text, most)) <= max(most, 1)
 
 
 def test_one_day_makes_no_line() -> None:

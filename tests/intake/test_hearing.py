@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,7 @@ def heard(hearing: Hearing, data: bytes, machine: str = MACHINE) -> None:
     report, found = hearing.read(machine, data)
     assert report.since is not None
     assert found is not None
-    if report.since.count is None:
+    if report.since.size is None:
         report.since.whole()
     hearing.accepted(machine, found)
 
@@ -60,7 +59,7 @@ def test_only_results_that_differ_from_the_last_report_are_read() -> None:
 
     assert [(each.check_id, each.status) for each in report.results] == [("c3", "failed")]
     assert report.since is not None
-    assert report.since.count == len(CHECKS)
+    assert report.since.size == len(CHECKS)
     assert report.since.whole() == parse_report(body(changed, at=1)).results
 
 
@@ -71,7 +70,7 @@ def test_what_the_store_did_not_take_is_not_remembered() -> None:
     report, _ = hearing.read(MACHINE, body([result(id_) for id_ in CHECKS], at=1))
 
     assert report.since is not None
-    assert report.since.count is None
+    assert report.since.size is None
     assert len(report.since.whole()) == len(CHECKS)
 
 
@@ -83,7 +82,7 @@ def test_memory_is_bounded_and_the_longest_unheard_is_forgotten() -> None:
     again, _ = hearing.read(MACHINE, body([result(id_) for id_ in CHECKS], at=1))
 
     assert again.since is not None
-    assert again.since.count is None
+    assert again.since.size is None
 
 
 KNOWN = [result(id_, rows=[{"a": "1"}]) for id_ in CHECKS]
@@ -172,7 +171,7 @@ def test_a_process_that_has_just_started_reads_nothing_of_what_the_store_knows(
     def unread() -> Any:
         raise AssertionError("it was read")
 
-    report = replace(report, since=replace(report.since, whole=unread))
+    report = report._replace(since=report.since._replace(whole=unread))
     with store.write() as tx:
         later = NOW + timedelta(hours=1)
         (again,) = tx.record_reports([Submission(machine.uuid, sha("token"), report, later)])

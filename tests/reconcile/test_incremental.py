@@ -88,7 +88,7 @@ def derived(store: SqlStore) -> Any:
     tables = [dict(found.of_kind(kind)) for kind in KINDS]
     book = found.rulebook
     selected = {id_: book.selected[id_] for id_ in found.policies}
-    compiled = (book.positions, book.fits, selected, book.ended, book.instants)
+    compiled = (book.positions, book.fits, selected, book.ended, book.timeline.instants)
     order = [list(table) for table in tables]
     return tables, order, dict(found.versions), found.settings, found.revision, compiled
 

@@ -111,12 +111,12 @@ def test_an_exception_is_active_from_its_start_to_the_instant_before_its_end() -
     book = rulebook([make_policy()], [make_check()], [make_waiver(starts_at=start, expires_at=end)])
     tick = timedelta(microseconds=1)
 
-    active = [bool(book.active_waivers(at)) for at in (start - tick, start, end - tick, end)]
+    active = [bool(book.timeline.active(at)) for at in (start - tick, start, end - tick, end)]
 
     assert active == [False, True, True, False]
-    assert book.next_instant(start - tick) == start
-    assert book.next_instant(start) == end
-    assert book.next_instant(end) is None
+    assert book.timeline.next_instant(start - tick) == start
+    assert book.timeline.next_instant(start) == end
+    assert book.timeline.next_instant(end) is None
 
 
 def test_an_exception_that_has_ended_once_never_comes_back() -> None:
@@ -131,7 +131,7 @@ def test_an_exception_that_has_ended_once_never_comes_back() -> None:
         ended=frozenset({(waiver.id, waiver.expires_at)}),
     )
 
-    assert book.active_waivers(NOW) == frozenset()
+    assert book.timeline.active(NOW) == frozenset()
 
 
 SCOPES = st.sampled_from(["global", "agent", "tag", "policy"])

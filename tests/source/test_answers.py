@@ -24,7 +24,7 @@ from controller.source.history import parse_commits
 from controller.source.interface import TreeFile
 from controller.source.limits import Limits
 from controller.source.link import file_url
-from controller.source.listing import Listed, fold, parse_difference, parse_tree
+from controller.source.listing import Listed, fold, parse_difference, parse_tree, size_of
 
 ONE, TWO = "1" * 40, "2" * 40
 
@@ -110,16 +110,23 @@ def test_a_missing_object_is_damage_and_a_full_answer_is_not():
 
 
 def test_listings_and_differences_keep_odd_paths():
-    tree = b"100644 blob %s\tpolicies/a\tb\n.yaml\x00120000 blob %s\t\xff\x00" % (
+    tree = b"100644 blob %s      12\tpolicies/a\tb\n.yaml\x00120000 blob %s 1234567\t\xff\x00" % (
         ONE.encode(),
         TWO.encode(),
     )
     difference = b":100644 000000 %s %s D\0gone\0" % (ONE.encode(), b"0" * 40)
 
-    assert [(e.mode, e.path) for e in parse_tree(tree)] == [
-        ("100644", "policies/a\tb\n.yaml"), ("120000", "\udcff"),
+    assert [(e.mode, e.path, size_of(e)) for e in parse_tree(tree)] == [
+        ("100644", "policies/a\tb\n.yaml", 12), ("120000", "\udcff", 1234567),
     ]  # fmt: skip
     assert [(e.gone, e.path) for e in parse_difference(difference)] == [(True, "gone")]
+
+
+def test_a_blob_that_git_cannot_read_is_damage():
+    (entry,) = parse_tree(b"100644 blob %s     BAD\ta.yaml\0" % ONE.encode())
+
+    with pytest.raises(DamagedError, match=r"a\.yaml"):
+        size_of(entry)
 
 
 NAMES = st.text("aAbBüÜ/.", min_size=1, max_size=4)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.model.terms import RISK_LEVELS
-from controller.store import machine_list
+from controller.store import machine_filter
 from controller.store.port.machines import Claim, MachineQuery, MachineRow
 from controller.store.store import SqlStore, open_store
 from tests.builders import NOW, add_key, make_check, make_policy, make_report, sha, submit
@@ -117,7 +117,7 @@ def _sorted(rows: list[MachineRow], sort_by: str, *, descending: bool) -> list[s
 def test_a_page_is_what_filtering_and_sorting_the_whole_fleet_gives(
     fleet: SqlStore, pair: tuple[str, str], few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine_list, "_FEW", few)
+    monkeypatch.setattr(machine_filter, "FEW", few)
     for values in itertools.product(*(FILTERS[name] for name in pair)):
         chosen = dict(zip(pair, values, strict=True))
         everything = _everything(fleet, chosen.get("policy_id"), chosen.get("failing"))

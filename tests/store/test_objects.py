@@ -12,7 +12,9 @@ from controller.model.configuration import Place, kind_of
 from controller.model.documents import AnyDocument, RepositorySettings
 from controller.model.plan import Op, Operation, Plan
 from controller.model.source import Commit, RevisionRecord
+from controller.model.terms import KINDS
 from controller.store.port.store import Store
+from controller.store.store import SqlStore
 from tests.builders import (
     NOW,
     add_key,
@@ -74,6 +76,30 @@ def test_what_git_declares_is_in_force_with_its_place_and_commit(store: Store) -
     assert policy.managed_by == "git"
     assert str(policy.origin) == "policy/policy-1.yaml:1 at 1a2b3c4"
     assert found.revision == f"main@sha1:{SHA}"
+
+
+def test_who_wrote_an_object_and_who_reads_it_anew_see_the_same(store: SqlStore) -> None:
+    documents: list[AnyDocument] = [
+        make_policy(),
+        make_policy("policy-2", passing_score_threshold=70, severity_overrides={"check-1": "low"}),
+        make_policy("policy-3", passing_score_threshold=99.5, target_tags=["b", "a"]),
+        make_check(expected_result={"b": "2", "a": "1"}, comparison_operator="equals"),
+        make_check("check-2", remediation={"steps": ["one", "two"]}, frameworks={"x": ["1"]}),
+        make_waiver(starts_at="2026-01-01", expires_at="2031-01-01T12:30:00.5+02:00"),
+    ]
+    declare(store, *documents)
+    with store.write() as tx:
+        tx.put_object("policy", make_policy("own"), actor="ann", as_of=NOW, create=True)
+    settle(store)
+    anew = SqlStore(store._driver)
+
+    with store.read() as reading, anew.read() as again:
+        here, there = reading.in_force(), again.in_force()
+
+    for kind in KINDS:
+        assert repr(here.of_kind(kind)) == repr(dict(sorted(there.of_kind(kind).items())))
+    assert here.versions == there.versions
+    assert here.rulebook.positions == there.rulebook.positions
 
 
 def test_a_put_that_changes_what_git_declares_is_refused_and_changes_nothing(store: Store) -> None:

@@ -179,4 +179,23 @@ READING: Final = (
         "policies/office.yaml and policies/office-lab.yaml",
         "file",
     ),
+    Code(
+        "GW122",
+        "submodule",
+        "A submodule's files belong to another repository: no commit of this one says what they hold, "
+        "and the controller never fetches them. Its folder has a .git of its own.",
+        "policies/shared as a submodule",
+        "policies/shared with the documents themselves, committed here",
+        "file",
+    ),
+    Code(
+        "GW123",
+        "file name is not plain",
+        "A line break or another invisible character in a name makes a review show something else; a "
+        "backslash separates folders on some systems only. Names are UTF-8, of at most 1,024 characters "
+        "with their folders.",
+        "policies/office\\\\lab.yaml",
+        "policies/office-lab.yaml",
+        "file",
+    ),
 )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from controller.dashboard.charts.scale import Scale
+from controller.dashboard.words import cut
 from controller.model.documents import Waiver
 from controller.model.managed import Managed
 from controller.model.terms import WaiverState
@@ -75,7 +76,7 @@ def calendar(
         bars.append(
             Bar(
                 waiver.id,
-                waiver.id if len(waiver.id) <= 28 else f"{waiver.id[:27]}…",
+                cut(waiver.id, 28),
                 state,
                 left,
                 y,

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from controller.dashboard.charts.marks import LEAST_EFFECT, Mark, arranged
-from controller.dashboard.charts.plot import Plot, plot
+from controller.dashboard.charts.marked import MarkedChart, marked_chart
+from controller.dashboard.charts.marks import LEAST_EFFECT, Mark
+from controller.dashboard.charts.plot import Plot
 from controller.dashboard.charts.scale import steps
 from controller.dashboard.words import day, plural, short_day
 from controller.fleet.forecast import Forecast, ForecastDay
 
-HEIGHT: Final = 248
-_TOP: Final = 66
-
-
-@dataclass(frozen=True, slots=True)
-class ForecastChart:
-    """Coordinates, ready to be drawn."""
-
-    plot: Plot
-    line: str
-    area: str
-    marks: tuple[Mark, ...]
-    points: tuple[ForecastDay, ...]
+ForecastChart = MarkedChart[ForecastDay]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +42,22 @@ def forecast_chart(forecast: Forecast, width: int) -> ForecastChart | None:
     scored = [(each, score) for each, score in known if score is not None]
     if len(scored) < 2 or not any(each.turns for each, _ in scored):
         return None
-    frame = plot(
-        [score for _, score in scored],
-        [each.date for each, _ in scored],
-        width=width,
-        height=HEIGHT,
-        top=_TOP,
-    )
-    places = [(frame.x(each.date.toordinal()), frame.y(score)) for each, score in scored]
-    line = steps(places)
-    return ForecastChart(
-        plot=frame,
-        line=line,
-        area=frame.area(line, places[0][0], places[-1][0]),
-        marks=_marks(turning_days(forecast), frame),
-        points=tuple(each for each, _ in scored),
+    turning = turning_days(forecast)
+    return marked_chart(
+        [each for each, _ in scored],
+        [(each.date, score) for each, score in scored],
+        lambda frame: _marks(turning, frame),
+        steps,
+        width,
     )
 
 
-def _marks(days: Sequence[TurningDay], frame: Plot) -> tuple[Mark, ...]:
-    marks = [
+def _marks(days: Sequence[TurningDay], frame: Plot) -> list[Mark]:
+    return [
         _mark(each.point, each.effect, frame)
         for each in days
         if each.effect is not None and abs(each.effect) >= LEAST_EFFECT
     ]
-    return arranged(marks, frame.width)
 
 
 def _mark(point: ForecastDay, effect: float, frame: Plot) -> Mark:

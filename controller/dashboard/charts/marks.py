@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from controller.dashboard.words import signed
+from controller.dashboard.words import cut, signed
 
 MONO: Final = 6.7
 """Pixels of a character at 11 px, of the type in which all are of one width."""
@@ -70,11 +70,6 @@ class Mark:
     def short_subject(self) -> str:
         """The subject as far as it fits."""
         return cut(self.subject, int(self.room / SANS))
-
-
-def cut(text: str, most: int) -> str:
-    """At most so many characters, the last one an ellipsis where some are missing."""
-    return text if len(text) <= most else f"{text[: max(0, most - 1)].rstrip()}…"
 
 
 def arranged(marks: Sequence[Mark], width: int) -> tuple[Mark, ...]:

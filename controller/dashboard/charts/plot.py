@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 from controller.dashboard.charts.scale import Scale, score_range
 from controller.dashboard.words import short_day
 
+C = TypeVar("C")
 WIDTHS: Final = (330, 480, 640, 900, 1300)
 """A chart is drawn at each; the style sheet shows the one that fits its place, so texts keep their size."""
 LEFT, RIGHT, BELOW = 34, 14, 26
 """Pixels around the drawing: for the scores, for the last day's text, and for the days."""
+
+
+def at_every_width(draw: Callable[[int], C | None]) -> list[C]:
+    """A chart at each of the widths; empty where there is none."""
+    return [chart for width in WIDTHS if (chart := draw(width)) is not None]
 
 
 @dataclass(frozen=True, slots=True)

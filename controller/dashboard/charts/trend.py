@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
-from typing import Final
 
-from controller.dashboard.charts.marks import LEAST_EFFECT, Mark, arranged
-from controller.dashboard.charts.plot import WIDTHS, Plot, plot
+from controller.dashboard.charts.marked import MarkedChart, marked_chart
+from controller.dashboard.charts.marks import LEAST_EFFECT, Mark
+from controller.dashboard.charts.plot import Plot, at_every_width
 from controller.dashboard.charts.scale import path
 from controller.dashboard.words import clock, score, short
-from controller.fleet.statistics import average
+from controller.fleet.statistics import average, bare_average
 from controller.store.port.fleet import Movement, Totals
-
-HEIGHT: Final = 244
-_TOP: Final = 66
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +26,7 @@ class Point:
     assessed: int
 
 
-@dataclass(frozen=True, slots=True)
-class TrendChart:
-    """Coordinates, ready to be drawn."""
-
-    plot: Plot
-    line: str
-    area: str
-    bare: str
-    marks: tuple[Mark, ...]
-    points: tuple[Point, ...]
+TrendChart = MarkedChart[Point]
 
 
 def points_of(days: Sequence[tuple[date, Totals]]) -> tuple[Point, ...]:
@@ -47,7 +35,7 @@ def points_of(days: Sequence[tuple[date, Totals]]) -> tuple[Point, ...]:
         Point(
             day,
             average(totals),
-            totals.bare_score_sum // totals.bare_assessed / 100 if totals.bare_assessed else None,
+            bare_average(totals),
             totals.compliant,
             totals.assessed,
         )
@@ -62,31 +50,20 @@ def trend_chart(
     known = [(point, point.score) for point in points if point.score is not None]
     if len(known) < 2:
         return None
-    scores = [score for _, score in known]
-    bares = [point.bare for point, _ in known if point.bare is not None]
-    frame = plot(
-        scores + bares, [point.day for point, _ in known], width=width, height=HEIGHT, top=_TOP
-    )
-    line = [(frame.x(point.day.toordinal()), frame.y(score)) for point, score in known]
-    bare = [
-        (frame.x(point.day.toordinal()), frame.y(point.bare))
-        for point, _ in known
-        if point.bare is not None
-    ]
-    return TrendChart(
-        plot=frame,
-        line=path(line),
-        area=frame.area(path(line), line[0][0], line[-1][0]),
-        bare=path(bare),
-        marks=_marks(movements, {point.day: score for point, score in known}, frame),
-        points=tuple(point for point, _ in known),
+    scores = {point.day: score for point, score in known}
+    return marked_chart(
+        [point for point, _ in known],
+        list(scores.items()),
+        lambda frame: _marks(movements, scores, frame),
+        path,
+        width,
+        beside=[(point.day, point.bare) for point, _ in known if point.bare is not None],
     )
 
 
 def drawn(points: Sequence[Point], movements: Sequence[Movement]) -> list[TrendChart]:
     """The chart at every width; empty while there is none."""
-    charts = (trend_chart(points, movements, width) for width in WIDTHS)
-    return [chart for chart in charts if chart is not None]
+    return at_every_width(lambda width: trend_chart(points, movements, width))
 
 
 def effect_of(movement: Movement) -> float | None:
@@ -97,9 +74,7 @@ def effect_of(movement: Movement) -> float | None:
     return None if before is None or after is None else after - before
 
 
-def _marks(
-    movements: Sequence[Movement], scores: dict[date, float], frame: Plot
-) -> tuple[Mark, ...]:
+def _marks(movements: Sequence[Movement], scores: Mapping[date, float], frame: Plot) -> list[Mark]:
     days: dict[date, list[Movement]] = {}
     for each in movements:
         effect = effect_of(each)
@@ -107,10 +82,9 @@ def _marks(
             day = each.at.astimezone(UTC).date()
             if day in scores:
                 days.setdefault(day, []).append(each)
-    marks = [
+    return [
         _mark(days[day], frame.x(day.toordinal()), frame.y(scores[day])) for day in sorted(days)
     ]
-    return arranged(marks, frame.width)
 
 
 def _mark(moves: Sequence[Movement], x: float, y: float) -> Mark:

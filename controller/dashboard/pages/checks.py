@@ -79,8 +79,6 @@ def show(visit: Visit) -> Response:
         search=visit.query.get("search"),
         sort=chosen,
         categories=categories,
-        severities=SEVERITIES,
-        platforms=PLATFORMS,
     )
 
 

@@ -105,6 +105,9 @@ def _check(visit: Visit, document: Waiver) -> None:
             "the id is taken",
             (("id", f"there is an exception {document.id!r} already; choose another id"),),
         )
+    if document.expires_at is not None and document.expires_at <= visit.as_of:
+        past = f"expires_at {document.expires_at:%Y-%m-%d} is past; choose a day to come"
+        raise RejectedError("it would have ended already", (("expires_at", past),))
     check_api_document(
         document,
         policies={id_: each.document for id_, each in in_force.policies.items()},

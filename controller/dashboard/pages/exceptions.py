@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from controller.dashboard.charts.calendar import calendar
-from controller.dashboard.charts.plot import WIDTHS
+from controller.dashboard.charts.plot import at_every_width
 from controller.dashboard.charts.trend import effect_of
 from controller.dashboard.csv_text import csv_answer
 from controller.dashboard.listing import arranged, cut, matching, order
@@ -68,14 +68,12 @@ def show(visit: Visit) -> Response:
     """GET /exceptions."""
     found, chosen = rows(visit), order(visit.query, KEYS, "expires")
     timed = [(row.waiver, row.state) for row in found]
-    calendars = [calendar(timed, visit.as_of, width) for width in WIDTHS]
     return visit.page(
         "exceptions.html",
         exceptions=cut(arranged(found, chosen, KEYS), visit.query.page()),
         search=visit.query.get("search"),
-        states=STATES,
         sort=chosen,
-        calendars=[drawing for drawing in calendars if drawing is not None],
+        calendars=at_every_width(lambda width: calendar(timed, visit.as_of, width)),
         ahead=anything_ahead(visit),
     )
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from starlette.responses import Response
 
-from controller.dashboard.charts.forecast import ForecastChart, forecast_chart, turning_days
-from controller.dashboard.charts.plot import WIDTHS
+from controller.dashboard.charts.forecast import forecast_chart, turning_days
+from controller.dashboard.charts.plot import at_every_width
 from controller.dashboard.visit import Visit
-from controller.fleet.forecast import Forecast, forecast
+from controller.fleet.forecast import forecast
 from controller.scoring.waivers import starts_at
 
 DAYS: Final = 90
@@ -27,11 +27,6 @@ def anything_ahead(visit: Visit) -> bool:
     )
 
 
-def _charts(found: Forecast) -> list[ForecastChart]:
-    drawn = (forecast_chart(found, width) for width in WIDTHS)
-    return [chart for chart in drawn if chart is not None]
-
-
 def show(visit: Visit) -> Response:
     """GET /exceptions/forecast."""
     turns = anything_ahead(visit)
@@ -40,6 +35,6 @@ def show(visit: Visit) -> Response:
         "forecast.html",
         days=DAYS,
         turns=turns,
-        charts=_charts(found) if found else (),
+        charts=at_every_width(lambda width: forecast_chart(found, width)) if found else (),
         turning=turning_days(found) if found else (),
     )

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from starlette.responses import Response
 
 from controller.dashboard.charts.history import history_chart, steps_of
-from controller.dashboard.charts.plot import WIDTHS
+from controller.dashboard.charts.plot import at_every_width
 from controller.dashboard.csv_text import csv_answer
 from controller.dashboard.listing import matching
 from controller.dashboard.pages.turned import turned
@@ -74,7 +74,6 @@ def show(visit: Visit) -> Response:
         before,
         turned(visit.reading.outcome_history(machine.uuid, since - timedelta(days=1)), titles),
     )
-    charts = [history_chart(history, before, since, visit.as_of, width) for width in WIDTHS]
     return visit.page(
         "machine.html",
         machine=machine,
@@ -87,7 +86,9 @@ def show(visit: Visit) -> Response:
         search=search,
         history=list(reversed(history))[:_STEPS_SHOWN],
         changes=len(history),
-        charts=[chart for chart in charts if chart is not None],
+        charts=at_every_width(
+            lambda width: history_chart(history, before, since, visit.as_of, width)
+        ),
         exceptions=touching(visit, machine, score),
         origin=str(visit.request.base_url).rstrip("/"),
     )

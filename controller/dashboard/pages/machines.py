@@ -16,6 +16,9 @@ from controller.model.terms import PLATFORMS, RISK_LEVELS, EnrollmentStatus
 from controller.store.port.machines import MachineQuery
 
 SORTS: Final = ("hostname", "score", "risk_level", "last_seen", "os", "created_at")
+FILTERS: Final = (
+    "search", "policy", "tag", "risk", "compliant", "os", "stale", "status", "failing",
+)  # fmt: skip
 _STATUSES: Final = get_args(EnrollmentStatus)
 _EXPORT_PAGE: Final = 5_000
 MOST_EXPORTED: Final = 100_000
@@ -43,8 +46,7 @@ def show(visit: Visit) -> Response:
         policies=sorted(in_force.policies.values(), key=lambda each: each.document.name.casefold()),
         policy=in_force.policies.get(query.policy_id or ""),
         failing=failing,
-        risks=RISK_LEVELS,
-        platforms=PLATFORMS,
+        filtered=any(visit.query.get(name) for name in FILTERS),
     )
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from controller.dashboard.charts.bars import stacked
 from controller.dashboard.charts.trend import drawn, points_of
 from controller.dashboard.visit import Visit
-from controller.fleet.statistics import daily_totals, share, statistics, top_failing
+from controller.fleet.statistics import bare_average, daily_totals, share, statistics, top_failing
 from controller.model.machine import Machine
 from controller.model.terms import RiskLevel
 from controller.scoring.score import percent
@@ -44,18 +44,17 @@ def show(visit: Visit) -> Response:
     moves = visit.reading.movements(visit.as_of - timedelta(days=DAYS), "commit")
     soon = sum(
         1
-        for id_ in visit.in_force.rulebook.active_waivers(visit.as_of)
+        for id_ in visit.in_force.rulebook.timeline.active(visit.as_of)
         if (ends := visit.in_force.waivers[id_].document.expires_at) is not None
         and ends - visit.as_of <= _SOON
     )
-    bare = overall.bare_score_sum // overall.bare_assessed / 100 if overall.bare_assessed else None
     categories = sorted(
         numbers.category_breakdown, key=lambda each: (each.pass_percentage or 0, each.category)
     )
     return visit.page(
         "overview.html",
         numbers=numbers,
-        bare=bare,
+        bare=bare_average(overall),
         bare_compliant=share(overall.bare_compliant, overall.bare_assessed),
         soon=soon,
         charts=drawn(points, moves),

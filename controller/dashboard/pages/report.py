@@ -16,7 +16,7 @@ from controller.dashboard.visit import Visit
 from controller.errors import NotFoundError
 from controller.fleet.results import machine_results
 from controller.fleet.scores import machine_score
-from controller.fleet.statistics import daily_totals, statistics, top_failing
+from controller.fleet.statistics import bare_average, daily_totals, statistics, top_failing
 from controller.scoring.score import percent
 
 DAYS: Final = 30
@@ -24,16 +24,13 @@ DAYS: Final = 30
 
 def fleet(visit: Visit) -> Response:
     """GET /report."""
-    overall = visit.totals.overall
     numbers = statistics(visit.reading, visit.as_of)
     points = points_of(daily_totals(visit.reading, visit.as_of, DAYS))
     moves = visit.reading.movements(visit.as_of - timedelta(days=DAYS), "commit")
     return visit.page(
         "report_fleet.html",
         numbers=numbers,
-        bare=overall.bare_score_sum // overall.bare_assessed / 100
-        if overall.bare_assessed
-        else None,
+        bare=bare_average(visit.totals.overall),
         risk=stacked(asdict(numbers.risk_distribution)),
         charts=drawn(points, moves),
         policies=policies.rows(visit),

@@ -97,16 +97,13 @@ class Side:
     """The fleet before or after."""
 
     average: float | None
-    bare: float | None
     compliant: float | None
     risk: dict[str, int]
 
 
 def _side(totals: Totals) -> Side:
-    bare = totals.bare_score_sum // totals.bare_assessed / 100 if totals.bare_assessed else None
     return Side(
         average=average(totals),
-        bare=bare,
         compliant=share(totals.compliant, totals.assessed),
         risk={level: totals.risk.get(level, 0) for level in RISK_LEVELS},
     )

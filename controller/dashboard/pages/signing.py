@@ -37,7 +37,7 @@ def sign_in(services: Services, request: Request, form: Mapping[str, str]) -> Re
         principal = person(reading, token, as_of) if 0 < len(token) <= _MAX_SECRET else None
     if principal is None:
         _log.warning("sign-in refused", address=_address(request))
-        wrong = "No person's token is that: it is unknown, expired or revoked."
+        wrong = "That token is not accepted: it is unknown, expired, revoked, or a machine's."
         return _form(services, request, wrong, 401, next_)
     _audit(services, principal, "sign-in")
     answer = see(safe_path(next_))

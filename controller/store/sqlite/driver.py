@@ -7,9 +7,12 @@ of at least 3.51.3, keeps the WAL-reset race of older releases out by constructi
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any
@@ -45,6 +48,21 @@ _FREE_SHARE = 8
 _numbers = msgspec.json.Decoder(list[int]).decode
 
 
+_SIZES = (64, 32, 16, 8, 4, 2, 1)
+"""Rows that one statement inserts.
+
+The library lets go of the interpreter at every step, and takes it back from threads that want it too.
+So a step for each row costs more than the row; a few fixed sizes are compiled once each.
+"""
+_VALUES = re.compile(r" VALUES (\([?, ]+\))")
+
+
+@cache
+def _for_rows(sql: str, count: int) -> str:
+    """An ``INSERT`` of one row as one of so many."""
+    return _VALUES.sub(lambda found: f" VALUES {', '.join([found[1]] * count)}", sql, count=1)
+
+
 class SqliteSession:
     """A connection inside a transaction."""
 
@@ -62,7 +80,17 @@ class SqliteSession:
         return self._connection.execute(sql, parameters).rowcount
 
     def many(self, sql: str, parameters: Iterable[Sequence[Value]]) -> None:
-        self._connection.executemany(sql, parameters)
+        rows = list(parameters)
+        if _VALUES.search(sql) is None:
+            self._connection.executemany(sql, rows)
+            return
+        start = 0
+        for size in _SIZES:
+            statement = _for_rows(sql, size)
+            while len(rows) - start >= size:
+                some = chain.from_iterable(rows[start : start + size])
+                self._connection.execute(statement, list(some))
+                start += size
 
     def columns(
         self, columns: Sequence[str], source: str, parameters: Sequence[Value] = ()
@@ -124,7 +152,7 @@ class SqliteDriver:
             timeout=PATIENCE,
             isolation_level=None,
             check_same_thread=False,
-            cached_statements=256,
+            cached_statements=512,
         )
         connection.execute("PRAGMA trusted_schema = OFF")
         if read_only:

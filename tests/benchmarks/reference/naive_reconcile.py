@@ -59,12 +59,13 @@ def reconcile(remote: Path, clone: Path, database: sqlite_utils.Database) -> int
     else:
         subprocess.run(["git", "clone", "--quiet", str(remote), str(clone)], check=True)
     kinds: dict[str, list[dict[str, Any]]] = {"check": [], "policy": [], "exception": []}
-    for path in sorted(clone.glob("*/*.yaml")):
+    for path in sorted(clone.glob("*/**/*.yaml")):
         document = yaml.load(path.read_text(), Loader=yaml.SafeLoader)
-        if path.parent.name == "checks":
+        folder = path.relative_to(clone).parts[0]
+        if folder == "checks":
             catalog = CatalogIn.model_validate(document)
             kinds["check"] += [check.model_dump() for check in catalog.checks]
-        elif path.parent.name == "policies":
+        elif folder == "policies":
             kinds["policy"].append(PolicyIn.model_validate(document).model_dump())
         else:
             kinds["exception"].append(ExceptionIn.model_validate(document).model_dump())

@@ -15,7 +15,7 @@ from controller.reconcile.reconciler import Reconciler
 from controller.source.address import parse_address
 from controller.source.mirror import GitSource
 from controller.store.store import open_store
-from tests.benchmarks.measure import Outcome, at_most, faster, interleave, timed
+from tests.benchmarks.measure import Outcome, at_most, faster, figure, interleave, show, timed
 from tests.benchmarks.reference import naive_reconcile
 from tests.benchmarks.repository import commit, git, mixed_repository
 from tests.benchmarks.server import scratch
@@ -26,10 +26,11 @@ SMALL, LARGE = 1_000, 10_000
 class Controlled:
     """A repository with a store that follows it, all in one process as in the controller."""
 
-    def __init__(self, folder: Path, files: int) -> None:
+    def __init__(self, folder: Path, files: int, *, flat: bool = False) -> None:
         self.folder = folder
         self.repo = folder / "repository"
-        self.files = mixed_repository(files)
+        self.files = mixed_repository(files, flat=flat)
+        self._changed = next(name for name in self.files if name.endswith("policy-00007.yaml"))
         commit(self.repo, self.files)
         self._changes = iter(range(1_000_000))
         self.connect(folder / "data")
@@ -50,10 +51,9 @@ class Controlled:
 
     def change(self) -> None:
         """Commit a changed title."""
-        number = next(self._changes)
-        name = "policies/policy-00007.yaml"
-        text = self.files[name].replace("Which machines", f"Change {number}, which machines")
-        commit(self.repo, {name: text})
+        number, text = next(self._changes), self.files[self._changed]
+        text = text.replace("Which machines", f"Change {number}, which machines")
+        commit(self.repo, {self._changed: text})
 
     def close(self) -> None:
         self.source.close()
@@ -83,6 +83,7 @@ def rows() -> list[Outcome]:
             *nothing_new(small, large),
             *one_changed(folder, small, large),
             *full(folder, large),
+            *flat(folder),
         ]
 
 
@@ -112,6 +113,20 @@ def one_changed(folder: Path, small: Controlled, large: Controlled) -> list[Outc
         at_most(name, "`git fetch` of that commit", theirs, ours, 2.5),
         at_most(name, f"the same with {SMALL:,} files", few, ours, 1.3),
     ]
+
+
+def flat(folder: Path) -> list[Outcome]:
+    """The same change where git has folders of thousands of files to walk, compare and write."""
+    few = Controlled(folder / "flat-small", SMALL, flat=True)
+    many = Controlled(folder / "flat-large", LARGE, flat=True)
+    few.settle()
+    many.settle()
+    less, more = interleave(7, after_a_change(few, few.settle), after_a_change(many, many.settle))
+    few.close()
+    many.close()
+    name = f"the same change of {LARGE:,} files in three folders, beside {SMALL:,}"
+    told = f"{show(more, 's')}, beside {show(less, 's')}: {more / less:.2f}x"
+    return [figure(name, told)]
 
 
 def full(folder: Path, large: Controlled) -> list[Outcome]:

@@ -21,7 +21,7 @@ def check_jsonschema(folder: Path) -> None:
         file = folder.parent / f"{kind}.json"
         if not file.exists():
             file.write_text(json.dumps(schema(kind)))
-        files = sorted((folder / name).glob("*.yaml"))
+        files = sorted((folder / name).rglob("*.yaml"))
         process(PYTHON, "-m", "check_jsonschema", "--schemafile", file, *files)
 
 

@@ -1,4 +1,4 @@
-"""A report that is taken in the server's protocol gets what the application would have said."""
+"""What is answered in the server's protocol gets what the application would have said."""
 
 from __future__ import annotations
 
@@ -206,3 +206,113 @@ def test_other_spellings_of_the_path_are_the_application_s(
         connection.sendall(post(agent, body(agent)).replace(PATH.encode(), target.encode(), 1))
         ((status, _, said),) = answers(connection, 1)
     assert (status, said["accepted"]) == (200, 2)
+
+
+READS = ("/api/v1/compliance/stats", "/api/v1/compliance/trend?days=7",
+         "/api/v1/compliance/stats/top-failing?limit=1")  # fmt: skip
+
+
+def get(token: str, target: str, *more: str) -> bytes:
+    lines = [f"GET {target} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {token}", *more]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def lines_of(head: bytes) -> list[bytes]:
+    """But for the clock of the server itself."""
+    return [line for line in head.split(b"\r\n") if not line.startswith(b"date: ")]
+
+
+def remaining(head: bytes) -> int:
+    return int(head.partition(b"x-ratelimit-remaining: ")[2].split(b"\r\n")[0])
+
+
+@pytest.mark.parametrize("target", READS)
+@pytest.mark.parametrize("more", [(), ("Connection: close",)], ids=["kept open", "closed"])
+def test_a_number_that_is_given_again_is_the_application_s_byte_for_byte(
+    api: Api, agent: Agent, target: str, more: tuple[str, ...]
+) -> None:
+    assert agent.report(OUTCOMES).status_code == 200
+    token = api.controller.token("viewer")
+    quick = api.controller.app.state.quick_reads
+    found = []
+    for turn in range(3):
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        assert (quick.again(target.encode(), headers) is not None) == (turn > 0)
+        with dial(api) as connection:
+            connection.sendall(get(token, target, *more))
+            found += answers(connection, 1)
+            assert not more or connection.recv(1) == b""
+    (made, *again) = found
+    for turn, (status, head, said) in enumerate(again, start=1):
+        assert (status, said) == (200, made[2])
+        # Two were asked for each time: one here, one over the wire.
+        assert remaining(head) == remaining(made[1]) - 2 * turn
+        counted_down = b"x-ratelimit-remaining: %d" % remaining(made[1])
+        assert lines_of(head) == [
+            b"x-ratelimit-remaining: %d" % remaining(head) if line == counted_down else line
+            for line in lines_of(made[1])
+        ]
+    assert requests_counted(api, target) == 5
+
+
+def requests_counted(api: Api, target: str) -> float:
+    route = target.partition("?")[0]
+    name = f'gitward_http_requests_total{{method="GET",route="{route}",status="200"}} '
+    text = api.get("/metrics", role=None).text
+    return sum(float(line[len(name) :]) for line in text.splitlines() if line.startswith(name))
+
+
+def test_a_report_a_moment_and_a_revoked_token_each_end_what_was_kept(
+    api: Api, agent: Agent
+) -> None:
+    token = api.controller.token("viewer")
+    ask = get(token, READS[0])
+    with dial(api) as connection:
+        connection.sendall(ask + ask + post(agent, body(agent)) + ask)
+        before, same, _, after = (said for _, _, said in answers(connection, 4))
+        assert before == same != after
+        connection.sendall(ask)
+        answers(connection, 1)
+        api.controller.clock.forward(seconds=1)
+        quick = api.controller.app.state.quick_reads
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        assert quick.again(READS[0].encode(), headers) is None
+        connection.sendall(ask)
+        answers(connection, 1)
+        tokens = api.get("/api/v1/tokens").json()
+        viewers = [each for each in tokens["items"] if each["role"] == "viewer"]
+        for each in viewers:
+            assert api.delete(f"/api/v1/tokens/{each['id']}").status_code == 204
+        connection.sendall(ask)
+        ((status, _, _),) = answers(connection, 1)
+    assert status == 401
+
+
+def test_what_is_given_again_is_counted_and_bounded_like_any_request(tmp_path: Path) -> None:
+    limits = Limits(3, MANY.anonymous_requests_per_minute)
+    with controller(tmp_path / "data", limits=limits) as made, serve(made.app) as address:
+        made.apply(base())
+        with Api(made, address).http:
+            token = made.token("viewer")
+            with dial(Api(made, address)) as connection:
+                connection.sendall(get(token, READS[0]) * 5)
+                found = answers(connection, 5)
+    assert [status for status, _, _ in found] == [200, 200, 200, 429, 429]
+    assert [remaining(head) for _, head, _ in found] == [2, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "more", ["If-None-Match: *", "Content-Length: 1", "Upgrade: h2c", "Authorization: Bearer x"]
+)
+def test_a_request_that_says_more_is_the_application_s(api: Api, more: str) -> None:
+    token = api.controller.token("viewer")
+    with dial(api) as connection:
+        connection.sendall(get(token, READS[0]) + get(token, READS[0]))
+        assert [status for status, _, _ in answers(connection, 2)] == [200, 200]
+    quick = api.controller.app.state.quick_reads
+    name, _, value = more.partition(": ")
+    headers = [
+        (b"authorization", f"Bearer {token}".encode()),
+        (name.lower().encode(), value.encode()),
+    ]
+    assert quick.again(READS[0].encode(), headers) is None
