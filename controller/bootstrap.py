@@ -171,6 +171,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     intake = Intake(store)
     keep = timedelta(days=settings.operator.keep_days)
     timekeeper = Timekeeper(store, clock, keep=keep)
+    previewer = running.previewer()
     proposer = running.proposer(enabled=settings.operator.proposals)
     services = Services(
         store=store,
@@ -189,7 +190,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
             anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
         ),
         tally=running.tally,
-        preview=running.previewer(),
+        preview=previewer,
         proposals=proposer,
     )
     pages = DashboardServices(
@@ -199,6 +200,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
         version=__version__,
         status_of=status_of,
         seconds_to_wait=_sign_in_limit(),
+        preview=previewer,
         proposals=proposer,
         secure=settings.tls_cert is not None,
     )

@@ -126,7 +126,7 @@ def stands_for_a_page(name: str) -> bool:
 
 
 BELOW = [page.relative_to(ROOT).as_posix() for page in ROOT.glob("docs/**/*.md")]
-WRITES_PAGES = {"controller/cli/init.py"}
+WRITES_PAGES = {"controller/cli/commands/init.py"}
 """It names files of the repository that it makes."""
 
 

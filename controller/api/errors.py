@@ -133,7 +133,8 @@ def _sentence(error: tree.ControllerError) -> str:
     if not isinstance(error, tree.RejectedError) or not error.problems:
         return str(error)
     field, message = error.problems[0]
-    first = f"{field}: {message}" if field else message
+    # A problem of a document says its own place.
+    first = message if message.startswith(field) else f"{field}: {message}"
     more = len(error.problems) - 1
     if first in str(error):
         return str(error)

@@ -68,6 +68,17 @@ def _help() -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Never raises."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output left, as in ``| head``: nobody is there to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.OK
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in {"-h", "--help", "help"}:
         print(_help())
         return exit_codes.OK if arguments else exit_codes.USAGE
@@ -96,20 +107,17 @@ def _guarded(name: str, arguments: list[str]) -> int:
 
     # Plugins would run foreign code inside validation, and looking for them slows every start.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    module = import_module(f"controller.cli.{COMMANDS[name][0]}")
+    module = import_module(f"controller.cli.commands.{COMMANDS[name][0]}")
     parser = argparse.ArgumentParser(prog=f"gitward {name}", description=COMMANDS[name][1])
-    module.configure(parser)
     try:
+        module.configure(parser)
         code: int = module.run(parser.parse_args(arguments))
-        sys.stdout.flush()
     except SystemExit as exit_:  # argparse: 0 after --help, 2 on bad usage
         return exit_.code if isinstance(exit_.code, int) else exit_codes.USAGE
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output left, as in ``| head``: nobody is there to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_codes.OK
+        raise
     except UsageError as error:
         print(f"gitward {name}: {error}", file=sys.stderr)
         return exit_codes.USAGE

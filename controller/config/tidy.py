@@ -34,7 +34,7 @@ def tidied(path: str, text: str) -> str | None:
     """The text in its usual form; none where it cannot be read, or not be tidied without a doubt."""
     before = read(path, text.encode())
     kind = kind_of_path(path)
-    if before.problems or kind is None:
+    if before.problems or kind is None or not text.strip():
         return None
     # With a line end everywhere, moving lines changes no length.
     result = text if text.endswith("\n") else f"{text}\n"

@@ -20,6 +20,7 @@ from controller.dashboard.form import read_form
 from controller.dashboard.pages import (
     badge,
     checks,
+    effect,
     exception_form,
     exceptions,
     forecast,
@@ -75,6 +76,7 @@ PAGES: Final = (
     Page("/revisions", revisions.show, revisions.act),
     Page("/revisions.csv", revisions.export),
     Page("/revisions/{sha}", revisions.one),
+    Page("/revisions/{sha}/effect", effect.held),
     Page("/report", report.fleet),
     Page("/badge.svg", badge.show),
 )

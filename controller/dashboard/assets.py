@@ -1,4 +1,4 @@
-"""The style sheet, the script and the icon: a fixed table, read once, named by their content.
+"""The style sheets, the script and the icon: a fixed table, read once, named by their content.
 
 Nothing is looked up in the file system when a request comes, so no path can lead out of it.
 """
@@ -16,6 +16,8 @@ from starlette.responses import PlainTextResponse, Response
 
 _TYPES: Final = {
     "gitward.css": "text/css; charset=utf-8",
+    "charts.css": "text/css; charset=utf-8",
+    "print.css": "text/css; charset=utf-8",
     "gitward.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

@@ -81,7 +81,7 @@ def ago(when: datetime | None, as_of: datetime) -> str:
     """``8 min ago``; ``never`` for none."""
     if when is None:
         return "never"
-    return "now" if as_of <= when else f"{span(as_of - when)} ago"
+    return "now" if as_of - when < timedelta(seconds=1) else f"{span(as_of - when)} ago"
 
 
 def ahead(when: datetime | None, as_of: datetime) -> str:

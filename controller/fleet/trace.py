@@ -27,8 +27,12 @@ class Trace(BaseModel):
     source: str | None
     path: str | None
     line: int | None
+    file_commit: str | None
+    """The last commit that changed the file, be it only its comments: path, line and url are as of it, and
+    a refused write (409) names it."""
     url: str | None
     commit: str | None
+    """The last commit that changed the object itself; author, subject and time are of this one."""
     author: str | None
     email: str | None
     subject: str | None
@@ -68,6 +72,7 @@ def trace(reading: Reading, name: str) -> Trace:
         source=origin.source if origin else None,
         path=origin.path if origin else told.get("path"),
         line=origin.line if origin else told.get("line"),
+        file_commit=origin.commit if origin else None,
         url=origin.url if origin else None,
         commit=told.get("commit") or (origin.commit if origin else None),
         author=told.get("author"),

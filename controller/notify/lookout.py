@@ -10,7 +10,7 @@ from typing import Final
 
 from controller.model.documents import Waiver
 from controller.model.notice import MachineTurn
-from controller.store.port.looking import Looks, keep_looking
+from controller.store.looking import Looks, keep_looking
 from controller.store.port.sources import Event
 from controller.store.port.store import Reading, Store, Writing
 

@@ -5,6 +5,7 @@ What cannot be told from the documents alone, such as another query, is neutral:
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from controller.model.documents import AnyDocument, Check, Policy, RepositorySet
 from controller.model.plan import Operation
 from controller.model.terms import SEVERITIES, ScheduleType, Severity
 from controller.scoring.selection import Selection
+from controller.scoring.staleness import rhythm
 
 Effect = Literal["strengthens", "neutral", "weakens"]
 
@@ -132,8 +134,8 @@ def _policy(before: Policy, after: Policy, checks: Catalog) -> Judged:
     direction.more(
         "interval", _SCHEDULES.index(before.schedule_type), _SCHEDULES.index(after.schedule_type)
     )
-    if before.schedule_type == after.schedule_type == "continuous":
-        direction.more("interval", -before.check_interval_minutes, -after.check_interval_minutes)
+    for old_gap, new_gap in zip(_gaps(before), _gaps(after), strict=True):
+        direction.more("interval", -old_gap, -new_gap)
     direction.wider("machines", _systems(before), _systems(after))
     direction.wider("machines", *_machines(before, after))
     direction.more("checks", before.cis_level, after.cis_level)
@@ -142,6 +144,17 @@ def _policy(before: Policy, after: Policy, checks: Catalog) -> Judged:
     for id_ in old.keys() & new.keys():
         direction.more("severity", -SEVERITIES.index(old[id_]), -SEVERITIES.index(new[id_]))
     return direction.judged()
+
+
+def _gaps(policy: Policy) -> tuple[float, float]:
+    """The mean and the longest time between two evaluations, in minutes."""
+    match policy.schedule_type:
+        case "manual":
+            return math.inf, math.inf
+        case "scheduled":
+            return rhythm(policy.schedule or "")
+        case "continuous":
+            return policy.check_interval_minutes, policy.check_interval_minutes
 
 
 def _systems(policy: Policy) -> frozenset[str]:

@@ -16,8 +16,8 @@ from typing import Final
 from controller.model.conditions import ConditionStatus
 from controller.model.source import SourceStatus
 from controller.reconcile.summarize import Told, with_conditions
+from controller.store.looking import Looks, keep_looking
 from controller.store.port.fleet import CheckTotals
-from controller.store.port.looking import Looks, keep_looking
 from controller.store.port.sources import Event
 from controller.store.port.store import Reading, Store
 

@@ -23,7 +23,7 @@ from controller.model.terms import KINDS
 from controller.reconcile.guards import PLURALS
 from controller.reconcile.plan import plan
 from controller.reconcile.summarize import with_conditions
-from controller.store.port.looking import keep_looking
+from controller.store.looking import keep_looking
 from controller.store.port.sources import Event
 from controller.store.port.store import Reading, Store, Writing
 

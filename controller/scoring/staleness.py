@@ -7,10 +7,11 @@ fleet does not report in one second. Rules: docs/reference/scoring.md (time).
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -20,6 +21,8 @@ from controller.model.documents import Policy
 _LEAST_STALE = timedelta(hours=24)
 _MISSED_INTERVALS = 3
 _MISSED_FIRINGS = 2
+_FIRING_DAYS = 366
+_RARE = timedelta(days=8 * 366)
 
 
 @lru_cache(maxsize=4096)
@@ -82,6 +85,36 @@ def stale_after(policy: Policy, since: datetime) -> datetime | None:
         return missed[-1] if len(missed) == _MISSED_FIRINGS else None
     interval = timedelta(minutes=policy.check_interval_minutes)
     return since + max(_MISSED_INTERVALS * interval, _LEAST_STALE)
+
+
+@lru_cache(maxsize=4096)
+def rhythm(schedule: str) -> tuple[float, float]:
+    """The mean and the longest time between two firings of a cron expression, in minutes.
+
+    Days and times of day are looked at apart, since one that fires each minute has half a million
+    firings a year. Over a year of firing days, or eight years of the rare ones; summer time is left
+    out. Infinite for one that fires less often than twice in that time.
+    """
+    minute, hour, *days = schedule.split()
+    start = datetime(2027, 12, 31, tzinfo=UTC)  # a leap day comes within the first year
+    day = timedelta(days=1)
+    times = [
+        (each - start) / timedelta(minutes=1)
+        for each in islice(CronSim(f"{minute} {hour} * * *", start - timedelta(minutes=1)), 1440)
+        if each < start + day
+    ]
+    dates = [
+        each
+        for each in islice(CronSim(" ".join(("0 0", *days)), start), _FIRING_DAYS)
+        if each < start + _RARE
+    ]
+    if not times or len(dates) < 2:
+        return math.inf, math.inf
+    within = [later - sooner for sooner, later in pairwise(times)]
+    overnight = 1440 - (times[-1] - times[0])
+    apart = [(later - sooner) / day for sooner, later in pairwise(dates)]
+    longest = max(*within, 0.0, (max(apart) - 1) * 1440 + overnight)
+    return (dates[-1] - dates[0]) / day * 1440 / (len(apart) * len(times)), longest
 
 
 def paces(policies: Iterable[Policy]) -> frozenset[tuple[object, ...]]:

@@ -20,6 +20,8 @@ BRANCHES: Final = "gitward/"
 """All proposals live below this name."""
 _COMMITTER: Final = "Gitward <gitward@localhost>"
 _NOT_A_NAME: Final = re.compile(r"[^\w .@+-]")
+_IS_THERE: Final = re.compile(r"^=\t", re.MULTILINE)
+"""Git calls it a success when the branch holds this very commit, made within the same second."""
 _EXISTS: Final = ("[rejected]", "already exists", "non-fast-forward", "fetch first", "stale info")
 
 
@@ -80,17 +82,17 @@ def _push(
     target = refspec.partition(":")[2]
     # The lease on an absent branch makes "it must be new" the remote's own check.
     done = git.run(
-        folder, "push", "--quiet", "--porcelain", "--no-verify", f"--force-with-lease={target}:",
+        folder, "push", "--porcelain", "--no-verify", f"--force-with-lease={target}:",
         "--end-of-options", remote, refspec,
         seconds=limits.fetch_seconds,
     )  # fmt: skip
-    if done.status == 0:
-        return
     said = done.out.decode("utf-8", "replace") + done.err
     branch = target.removeprefix("refs/heads/")
+    if done.status == 0 and not _IS_THERE.search(said):
+        return
     if "[remote rejected]" in said:
         raise AccessDeniedError(f"the remote rejects {branch}: its rules allow no such branch")
-    if any(mark in said for mark in _EXISTS):
+    if done.status == 0 or any(mark in said for mark in _EXISTS):
         raise ConflictError(f"the branch {branch} is there already: this was proposed before")
     raise failure(f"cannot push {branch}", said, secrets)
 

@@ -8,7 +8,7 @@ here. A filter that takes in nearly everybody is read as what it leaves out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, filterfalse
@@ -20,7 +20,9 @@ from controller.store.driver import Session, Value
 from controller.store.port.machines import MachineQuery
 
 FEW: Final = 2_000
-"""So many machines are looked at one by one rather than met on a walk along an index."""
+"""So many machines are sorted by themselves rather than met on a walk along the order."""
+_AMONG: Final = 10_000
+"""Among so many, a filter looks at each rather than at everybody."""
 _OTHERS: Final = tuple(each for each in get_args(EnrollmentStatus) if each != "approved")
 _OF_AN_ID: Final = re.compile(r"[0-9A-Fa-f-]+")
 
@@ -70,9 +72,9 @@ class Filter:
 class Taken:
     """The machines of a list."""
 
-    within: frozenset[int] | None
+    within: Set[int] | None
     """None: everybody but those left out."""
-    without: frozenset[int] = frozenset()
+    without: Set[int] = frozenset()
 
     def of(self, numbers: Iterable[int]) -> Iterator[int]:
         """Those of some machines that are in the list."""
@@ -120,15 +122,16 @@ def taken(db: Session, filters: Iterable[Filter]) -> Taken:
     within: set[int] | None = None
     without: set[int] = set()
     for each in filters:
-        among = within if within is not None and len(within) <= FEW else None
+        among = within if within is not None and len(within) <= _AMONG else None
         found = set(chain.from_iterable(part.find(db, among) for part in each.numbers))
         if each.leaves_out:
             without |= found
         else:
-            within = found if within is None else within & found
+            within = found if within is None else within.intersection(found)
     if within is None:
-        return Taken(None, frozenset(without))
-    return Taken(frozenset(within - without))
+        return Taken(None, without)
+    within -= without
+    return Taken(within)
 
 
 def filters_of(

@@ -154,7 +154,7 @@ class MachineListReading(ObjectsReading):
             share: Of the machines met on the way that are likely to be in it.
             last: How many of them are wanted.
         """
-        size = int(last / max(share, 0.001)) + 1
+        size = int(2 * last / max(share, 0.001))  # twice what is likely: a second try costs more
         for segment in segments:
             start = 0
             while True:

@@ -64,7 +64,7 @@ def test_wrong_use_exits_2(capsys, tmp_path, arguments, reason):
 
 def test_missing_packages_are_named_with_what_to_install(capsys, monkeypatch):
     monkeypatch.setattr(
-        "controller.cli.agent.find_spec", lambda name: None if name == "apsw" else object()
+        "controller.cli.commands.agent.find_spec", lambda name: None if name == "apsw" else object()
     )
     monkeypatch.setattr("controller.agent.osqueryi.PLACES", ())
 

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from controller.api.app import create_app
 from controller.api.services import Limits, Services
 from controller.api.tokens import hash_token
-from controller.cli.quick_protocol import protocol_of
+from controller.cli.serving.quick_protocol import protocol_of
 from controller.config.load import SourceFile, load
 from controller.errors import RevisionNotFoundError
 from controller.intake.intake import Intake

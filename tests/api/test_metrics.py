@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from controller.api.app import create_app
+from controller.api.metrics import Metrics
 from controller.reconcile.ending import Ending
 from controller.reconcile.reconciler import PassResult
 from controller.reconcile.tally import Tally
@@ -20,6 +22,7 @@ from tests.api.documents import base
 from tests.api.server import Api, controller, serve
 from tests.require import require
 
+REFERENCE = Path(__file__).parents[2] / "docs/reference/metrics.md"
 ALERTS = Path(__file__).parents[2] / "docs/operations/alerts.yml"
 
 
@@ -67,6 +70,29 @@ def test_the_parser_of_prometheus_takes_them_and_finds_what_happened(text: str) 
         *("gitward_source_revision_info", "gitward_exceptions", "gitward_http_requests_total"),
     ):
         assert any(key[0] == name for key in samples), name
+
+
+def test_every_series_is_named_in_the_reference_with_its_kind_and_labels(
+    tmp_path: Path, tally: Tally
+) -> None:
+    """Also those that appear only after something has happened."""
+    with controller(tmp_path / "data") as made:
+        made.apply(base())
+        metrics = Metrics(replace(made.services, tally=tally))
+        families = list(metrics.registry.collect())
+    counted = {
+        each._name: each._labelnames for each in vars(metrics).values() if isinstance(each, Counter)
+    }
+    exported = {
+        each.name + ("_total" if each.type == "counter" else ""): (
+            each.type,
+            tuple(counted.get(each.name) or getattr(each, "_labelnames", None) or ()),
+        )
+        for each in families
+    }
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", REFERENCE.read_text(), re.MULTILINE)
+    named = {name: (kind, tuple(re.findall("`(.*?)`", labels))) for name, kind, labels in rows}
+    assert named == exported
 
 
 def test_prometheus_own_checker_has_nothing_to_say(text: str) -> None:

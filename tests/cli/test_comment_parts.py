@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from controller.cli.comment_parts import (
+from controller.cli.review.comment_parts import (
     LEAST,
     LIMITS,
     MOST_PARTS,
@@ -22,8 +22,8 @@ from controller.cli.comment_parts import (
     parts,
     size,
 )
-from controller.cli.markdown import code
-from controller.cli.plan_markdown import plan_markdown
+from controller.cli.review.markdown import code
+from controller.cli.review.plan_markdown import plan_markdown
 from tests.cli.test_markdown import HOSTILE, body
 
 READER = MarkdownIt("commonmark", {"html": True}).enable("table")

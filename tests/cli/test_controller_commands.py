@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.errors import GitManagedError
 from controller.reconcile.loop import Loop
 from controller.reconcile.reconciler import Reconciler
 from controller.store.port.machines import Claim
@@ -304,6 +305,23 @@ def test_an_object_is_traced_to_its_author(capsys: Capture, filled: Rig) -> None
     assert (body["path"], body["line"], body["source"]) == ("policies/laptops.yaml", 1, "default")
 
 
+def test_a_comment_moves_the_files_commit_and_not_the_objects(capsys: Capture, filled: Rig) -> None:
+    """Who is refused looks at the file as it is; who audits asks who changed the object."""
+    first = filled.repository.head
+    filled.commit({"policies/laptops.yaml": "# Asked about in May\n\n" + policy()}, "Explain")
+    filled.reconcile()
+    commented = filled.repository.head
+    body = json.loads(on(capsys, filled, "trace", "policy/laptops", "--format", "json").out)
+    out = on(capsys, filled, "trace", "policy/laptops").out
+
+    assert (body["commit"], body["file_commit"], body["line"]) == (first, commented, 3)
+    assert f"declared   policies/laptops.yaml:3 at {commented[:12]}" in out
+    assert f"commit     {first}" in out
+    with pytest.raises(GitManagedError) as refused, filled.store.write() as writing:
+        writing.delete_object("policy", "laptops", actor="ada", as_of=filled.clock())
+    assert f"policies/laptops.yaml:3 at {commented[:7]}" in str(refused.value)
+
+
 def test_a_deleted_object_is_still_traced(capsys: Capture, filled: Rig) -> None:
     filled.commit({"exceptions/old-app.yaml": None}, "No longer needed")
     filled.reconcile()
@@ -349,14 +367,46 @@ def test_verify_is_zero_for_a_sound_folder_and_names_what_is_not(
     assert body["findings"][0]["about"] == "audit row 2"
 
 
-def test_an_empty_variable_counts_as_unset(
+def test_an_empty_variable_of_a_job_is_no_server_token_or_file(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job sees a variable that its project does not define as an empty one."""
-    for name in ("SERVER", "TOKEN", "CA_FILE", "MOVERS", "FORMAT", "STRICT", "AS_OF"):
+    for name in ("SERVER", "TOKEN", "CA_FILE", "STRICT", "SOURCE"):
         monkeypatch.setenv(f"GITWARD_{name}", "")
     assert run(capsys, "init", tmp_path / "new").code == 0
     assert run(capsys, "validate", tmp_path / "new").code == 0
     repository = Repository(tmp_path / "new")
     repository.commit({})
     assert run(capsys, "plan", "--repo", repository.path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "command"),
+    [
+        ("GITWARD_FORMAT", "xml", ("validate",)),
+        ("GITWARD_FORMAT", "", ("plan",)),
+        ("GITWARD_VERIFY", "", ("serve", "--repo", "x")),
+        ("GITWARD_ROLE", "root", ("token", "create", "x")),
+    ],
+)
+def test_a_variable_that_is_none_of_the_choices_is_wrong_usage(
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    command: tuple[str, ...],
+) -> None:
+    """An empty one too: a variable that got lost must not switch verification off."""
+    monkeypatch.setenv(variable, value)
+    ran = run(capsys, *command)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{variable} is {value!r}; write one of " in ran.err
+
+
+def test_a_gate_whose_variable_got_lost_is_not_switched_off(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITWARD_MAX_NEWLY_NONCOMPLIANT", "")
+    ran = run(capsys, "plan")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--max-newly-noncompliant" in ran.err

@@ -11,7 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from controller.cli.comment_parts import LEAST, divide, size
+from controller.cli.review.comment_parts import LEAST, divide, size
 from tests.api.documents import base, check
 from tests.api.server import Api, controller, serve
 from tests.cli.runner import run

@@ -45,6 +45,16 @@ def test_the_hook_runs_for_the_documents_that_are_read(made: Path) -> None:
     )
 
 
+def test_every_command_that_its_texts_name_can_be_typed(capsys: Capture, made: Path) -> None:
+    texts = "\n".join(each.read_text() for each in made.rglob("*.md"))
+    texts += (made / "gitward.yaml").read_text()
+    named = set(re.findall(r"gitward ((?:explain|schema) \w+)", texts))
+    assert named >= {"explain GW4", "schema policy", "schema settings"}
+    for command in named:
+        ran = run(capsys, *command.split())
+        assert (ran.code, ran.err) == (0, ""), command
+
+
 def test_the_example_exception_of_its_readme_is_valid(made: Path) -> None:
     text = (made / "exceptions/README.md").read_text()
     example = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.cli.markdown import code
-from controller.cli.plan_markdown import plan_markdown
+from controller.cli.review.markdown import code
+from controller.cli.review.plan_markdown import plan_markdown
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -16,14 +16,15 @@ from typing import Any
 
 import pytest
 
-from controller.cli import exchange
-from controller.cli.plan import RENDERERS
-from controller.cli.plan_gate import gate
-from controller.cli.plan_shape import is_plan
+from controller.cli.access import exchange, remote
+from controller.cli.commands.plan import RENDERERS
+from controller.cli.review.plan_gate import gate
+from controller.cli.review.plan_shape import is_plan
 from tests.api.documents import base
 from tests.api.server import Api, controller, serve
 from tests.cli.runner import Ran, run
 from tests.reconcile.repository import Repository
+from tests.source.servers import black_hole
 
 Capture = pytest.CaptureFixture[str]
 SECRET = "secret-canary"
@@ -83,7 +84,7 @@ def raw(answer: bytes) -> Iterator[str]:
                 while b"\r\n\r\n" not in request:
                     request += connection.recv(65_536)
                 head, _, body = request.partition(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length:")[2].split()[0])
+                length = int((head.lower().partition(b"content-length:")[2].split() or [b"0"])[0])
                 while len(body) < length:
                     body += connection.recv(65_536)
                 connection.sendall(answer)
@@ -165,6 +166,47 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
     assert "does not answer in time" in ran.err
 
 
+def test_a_server_that_never_answers_is_given_up(
+    capsys: Capture, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "_PLAN_SECONDS", 0.2)
+    with black_hole() as port:
+        ran = plan(capsys, repository, f"http://127.0.0.1:{port}")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.endswith("does not answer in time; try again later\n")
+
+
+def test_a_revoked_token_is_one_sentence_and_three(
+    capsys: Capture, api: Api, repository: Repository
+) -> None:
+    listed = api.get("/api/v1/tokens").json()["items"]
+    (viewer,) = (each["id"] for each in listed if each["role"] == "viewer")
+    assert api.delete(f"/api/v1/tokens/{viewer}").status_code == 204
+    ran = plan(capsys, repository, api.address, api.controller.tokens["viewer"])
+    assert (ran.code, ran.out) == (3, "")
+    assert "unknown, expired or revoked; ask for a new one" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_busy_controller_is_asked_again_until_it_answers(
+    capsys: Capture, api: Api, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(remote, "_PAUSE", 0.0)
+    ask = exchange.Exchange.send
+    busy = refusal(503, "scores are still being brought to main", "TRY_LATER")
+
+    def answer(self: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(arguments[1])
+        if len(asked) < 4:
+            return exchange.Answer(503, busy.partition(b"\r\n\r\n")[2])
+        return ask(self, *arguments, **options)
+
+    monkeypatch.setattr(exchange.Exchange, "send", answer)
+    ran = plan(capsys, repository, api.address, api.controller.tokens["viewer"])
+    assert (ran.code, len(asked)) == (1, 4)
+
+
 def test_an_answer_without_an_end_is_given_up(
     capsys: Capture, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +254,51 @@ def test_a_plan_with_anything_missing_or_of_another_type_is_refused_or_printed(a
     assert refused > 100
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("get", "policies"),
+        ("score", "web-01"),
+        ("exceptions", "--unused"),
+        ("forecast",),
+        ("trace", "policy/servers"),
+        ("reconcile",),
+        ("events",),
+        ("token", "create", "x", "--role", "viewer"),
+        ("enrollment-key", "create"),
+        ("export", "nowhere"),
+    ],
+    ids=" ".join,
+)
+def test_every_other_command_takes_an_empty_answer_for_a_refusal(
+    capsys: Capture, command: tuple[str, ...]
+) -> None:
+    with raw(http(200, {})) as address:
+        ran = run(capsys, *command, "--server", address, "--token", SECRET)
+    assert (ran.code, ran.out) == (3, "")
+    assert "is it as new as this command?" in ran.err
+    assert SECRET not in ran.err
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://", "ftp://host", "host", "http://[::1", "http://127.0.0.1:port", "https://a b.example",
+        "https://a\nb", "http://127.0.0.1:99999", "https://xn--/", f"https://{'a' * 300}.example",
+        f"https://user:{SECRET}@host.example", "https://host.example/?x=1", "http://host.example",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_or_would_show_the_token_is_wrong_usage(
+    capsys: Capture, repository: Repository, address: str
+) -> None:
+    ran = plan(capsys, repository, address, "token")
+    assert (ran.code, ran.out) == (2, "")
+    assert "https://" in ran.err
+    assert ran.err.count("\n") == 1
+    assert SECRET not in ran.err
+
+
 @pytest.mark.parametrize("token", ["tok\nen", "t\u00f6ken", "to\x7fken"])
 def test_a_token_that_cannot_be_sent_is_wrong_usage_and_is_not_shown(
     capsys: Capture, repository: Repository, token: str
@@ -250,6 +337,19 @@ def test_every_problem_that_only_the_controller_sees_is_named(
         "policies/b.yaml: GW604",
         f"gitward plan: {address}: {detail}",
     ]
+
+
+def test_a_head_with_problems_is_refused_over_http_with_each_place_said_once(api: Api) -> None:
+    files = {"policies/broken.yaml": "name: x\ncis_level: level_9\n"}
+    answer = api.post("/api/v1/gitops/plan", json={"files": files}, role="viewer")
+    body = answer.json()
+    assert answer.status_code == 422
+    assert body["detail"].startswith(
+        "the head has 2 problem(s) and would not be applied: policies/"
+    )
+    assert body["detail"].endswith(" (and 1 more)")
+    assert body["detail"].count("policies/broken.yaml") == 1
+    assert [each["message"].split()[1] for each in body["errors"]] == ["GW202", "GW204"]
 
 
 def everything(folder: Path) -> list[str]:

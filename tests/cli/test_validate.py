@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.cli.explain import explain_code
-from controller.cli.schema import KINDS, schema
+from controller.cli.commands.explain import explain_code
+from controller.cli.commands.schema import KINDS, schema
 from controller.config.codes import CODES
 from controller.config.load import is_document
 from tests.config.repository import repository, varied
@@ -134,6 +134,15 @@ def test_explain_tells_every_code():
         assert code in (explain_code(code) or "")
     assert "GW201" in gitward("explain", "gw201")[0]
     assert "no such problem code" in gitward("explain", "GW999", code=1)[1]
+
+
+def test_explain_lists_codes_that_begin_alike():
+    listed = gitward("explain", "GW4")[0]
+    assert "GW401  no end" in listed
+    assert "GW201" not in listed
+    everything = gitward("explain", "gw")[0]
+    assert all(f"{code}  " in everything for code in CODES)
+    assert "no such problem code" in gitward("explain", "GW9", code=1)[1]
 
 
 def test_explain_tells_a_check_with_its_policies(folder):

@@ -105,3 +105,9 @@ def test_documents_of_one_file_and_flow_mappings_stay_whole() -> None:
     text = "name: A\nid: a\n---\n# second\nname: B\nid: b\n"
     assert tidied("policies/a.yaml", text) == "id: a\nname: A\n---\n# second\nid: b\nname: B\n"
     assert tidied("policies/a.yaml", "{name: A, id: a}\n") == "{name: A, id: a}\n"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "  \n\n"])
+def test_a_file_without_anything_is_left_as_it_is(text: str) -> None:
+    """It is somebody's slip, which validate names: a line end would not mend it."""
+    assert tidied("policies/a.yaml", text) is None

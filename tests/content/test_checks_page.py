@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.cli.explain import explain_check
+from controller.cli.commands.explain import explain_check
 from controller.config.catalog_page import page
 from tests.content.documents import ROOT, checks
 

@@ -39,7 +39,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
 
 @pytest.fixture(scope="session")
 def site(fleet: Seeded) -> Iterator[str]:
-    with serving(fleet.store, fleet.clock) as address:
+    with serving(fleet.store, fleet.clock, preview=fleet.previewer) as address:
         yield address
 
 

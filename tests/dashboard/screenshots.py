@@ -48,7 +48,7 @@ def main(folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         with (
             seeded(Path(scratch) / "ready", count=MACHINES) as made,
-            serving(made.store, made.clock) as site,
+            serving(made.store, made.clock, preview=made.previewer) as site,
         ):
             for name, path, size, scheme, whole in PICTURES:
                 address, file = site + _named(made, path), folder / f"{name}.png"
@@ -61,6 +61,14 @@ def main(folder: Path) -> None:
             serving(made.store, made.clock) as site,
         ):
             _take(browser, made, site, site, folder / "stalled.png", (1280, 520), "light")
+        with (
+            seeded(Path(scratch) / "held", count=60, ending="held") as made,
+            serving(made.store, made.clock, preview=made.previewer) as site,
+        ):
+            with made.store.read() as reading:
+                (held,) = [e for e in reading.revisions(1, 20).items if e.result == "held"]
+            address, file = f"{site}/revisions/{held.sha}/effect", folder / "held-effect.png"
+            _take(browser, made, site, address, file, WIDE, "light")
         browser.close()
 
 

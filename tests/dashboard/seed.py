@@ -13,17 +13,25 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from controller import __version__
-from controller.cli.demo_machines import DemoMachine, cannot_tell, machines, passes, rows, share
+from controller.cli.serving.demo_machines import (
+    DemoMachine,
+    cannot_tell,
+    machines,
+    passes,
+    rows,
+    share,
+)
 from controller.config.load import is_document
 from controller.model.machine import Machine
 from controller.model.report import Report, Result
 from controller.model.terms import ROLES
+from controller.reconcile.preview import Previewer
 from controller.reconcile.reconciler import Reconciler
 from controller.scoring.judge import judge
 from controller.source.address import parse_address
@@ -66,6 +74,10 @@ class Seeded:
 
     def clock(self) -> datetime:
         return self.now
+
+    @property
+    def previewer(self) -> Previewer:
+        return Previewer(self.source, self.store)
 
     def read_file(self, name: str, path: str) -> str | None:
         with self.store.read() as reading:
@@ -318,6 +330,16 @@ def _enroll(made: Seeded, count: int) -> Fleet:
                 )
             fleet.append((demo, machine))
     return fleet
+
+
+def join(made: Seeded, hostname: str) -> Machine:
+    """One more machine of that name, which reports once."""
+    demo = replace(next(iter(machines(1, SEED))), hostname=hostname)
+    with made.store.write() as writing:
+        claim = Claim(hostname, demo.os, demo.arch, __version__, demo.os_version)
+        machine = writing.enroll(claim, sha("seed"), sha(hostname), made.now)
+        writing.record_reports([_submission(writing, demo, machine, DAYS, made.now)])
+    return machine
 
 
 def _speaks(demo: DemoMachine, day: int, last: int) -> bool:

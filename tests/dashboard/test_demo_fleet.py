@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.cli.demo_machines import machines, rows
 from controller.cli.main import main
+from controller.cli.serving.demo_machines import machines, rows
 from controller.errors import UsageError
 from controller.model.terms import OPERATORS
 from controller.scoring.judge import judge

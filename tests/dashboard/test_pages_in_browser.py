@@ -30,16 +30,37 @@ PATHS = (
     "/revisions/{sha}",
     "/report",
 )
+STATES = (
+    "/machines?search=nothing-is-called-so",
+    "/machines?compliant=unknown",
+    "/machines?stale=yes&os=linux",
+    "/machines/{uuid}?policy=start-here&search=ssh",
+    "/machines/{uuid}?search=nothing-is-called-so",
+    "/checks?search=nothing-is-called-so",
+    "/exceptions?state=expired",
+    "/exceptions?search=nothing-is-called-so",
+    "/exceptions/office-printers-inbound",
+    "/policies?search=nothing-is-called-so",
+    "/revisions/{rejected}",
+)
+"""What a filter, a search or time leaves."""
+
+
+SQUEEZED = """names => names.filter(each => each.textContent.length > 8
+    && each.checkVisibility() && each.getBoundingClientRect().width < 48).map(each => each.textContent)"""
+"""Names in a column so narrow that their words are broken letter by letter."""
 
 
 def address(fleet: Seeded, path: str) -> str:
     with fleet.store.read() as reading:
         worst = reading.lowest_scores(1, fleet.now)[0].machine.uuid
-        newest = next(e for e in reading.revisions(1, 20).items if e.subject.startswith("SSH"))
-    return path.format(uuid=worst, sha=newest.sha)
+        revisions = reading.revisions(1, 20).items
+    newest = next(each for each in revisions if each.subject.startswith("SSH"))
+    rejected = next(each for each in revisions if each.result == "rejected")
+    return path.format(uuid=worst, sha=newest.sha, rejected=rejected.sha)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", PATHS + STATES)
 def test_every_page_is_quiet_and_fits_a_phone_and_a_wall(
     fleet: Seeded, site: str, visit: Visits, path: str
 ) -> None:
@@ -51,26 +72,37 @@ def test_every_page_is_quiet_and_fits_a_phone_and_a_wall(
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0, f"{width} px"
         assert page.locator("h1").count() == 1
+        assert page.locator("td .name").evaluate_all(SQUEEZED) == [], f"{width} px"
     visitor.seen.check()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "width", "paths"),
+    [("light", 1280, PATHS), ("dark", 1280, PATHS), ("dark", 360, (*PATHS[:4], *STATES))],
+    ids=["light", "dark", "phone"],
+)
 def test_axe_finds_no_serious_problem_on_any_page(
-    fleet: Seeded, site: str, visit: Visits, axe: str, scheme: str
+    fleet: Seeded,
+    site: str,
+    visit: Visits,
+    axe: str,
+    scheme: str,
+    width: int,
+    paths: tuple[str, ...],
 ) -> None:
-    visitor = visit(site, fleet.tokens["admin"], color_scheme=scheme, bypass_csp=True)
+    visitor = visit(site, fleet.tokens["admin"], width=width, color_scheme=scheme, bypass_csp=True)
     found = []
-    for path in (*PATHS, "/nothing-here"):
+    for path in (*paths, "/nothing-here"):
         visitor.page.goto(site + address(fleet, path))
-        found += _serious(visitor.page, axe, path)
+        found += serious(visitor.page, axe, path)
     signed_out = visit(site, color_scheme=scheme, bypass_csp=True)
     signed_out.open("/sign-in")
-    found += _serious(signed_out.page, axe, "/sign-in")
+    found += serious(signed_out.page, axe, "/sign-in")
 
     assert found == []
 
 
-def _serious(page, axe: str, path: str) -> list[str]:
+def serious(page, axe: str, path: str) -> list[str]:
     page.evaluate(axe)
     result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
@@ -141,6 +173,52 @@ def test_searching_narrows_the_list_as_one_types_and_the_address_says_so(
     names = page.locator("#list a.name").all_text_contents()
     assert names
     assert all(name.startswith("web-0") for name in names)
+
+
+def test_filters_say_how_many_they_find_and_are_cleared_at_once(
+    fleet: Seeded, site: str, visit: Visits
+) -> None:
+    visitor = visit(site, fleet.tokens["viewer"])
+    page = visitor.open("/machines?os=linux&risk=critical&sort=score")
+    rows = page.locator("#list tbody tr").count()
+    assert page.locator(".found").inner_text().startswith(f"{rows} machine")
+
+    page.get_by_role("link", name="Clear filters").click()
+
+    assert page.url.endswith("/machines?sort=score")
+    assert page.locator(".found").count() == 0
+    assert page.locator("#list tbody tr").count() == 36
+
+
+def test_the_checks_of_a_machine_are_searched_as_one_types_and_narrowed_to_a_policy(
+    fleet: Seeded, site: str, visit: Visits
+) -> None:
+    page = visit(site, fleet.tokens["viewer"]).open(address(fleet, "/machines/{uuid}"))
+    every = page.locator("details.result").count()
+    page.get_by_label("Search its checks").fill("ssh")
+    page.wait_for_url("**?search=ssh")
+    names = page.locator("#outcomes summary .name").all_text_contents()
+    assert 0 < len(names) < every
+
+    with fleet.store.read() as reading:
+        selected = reading.in_force().rulebook.selected["start-here"]
+    page.get_by_label("Search its checks").fill("")
+    page.get_by_label("Policy").select_option("start-here")
+    page.wait_for_url("**policy=start-here**")
+    shown = page.locator("details.result").evaluate_all("all => all.map(each => each.id)")
+    assert shown
+    assert set(shown) <= set(selected)
+    assert len(shown) < every
+
+
+def test_without_a_repository_every_page_says_so_and_how_to_follow_one(
+    sized: str, visit: Visits
+) -> None:
+    page = visit(sized, ADMIN).open("/revisions")
+
+    assert "No repository is followed" in page.locator(".git").inner_text()
+    assert "gitward serve --repo" in page.locator(".git").inner_text()
+    assert "Waiting" not in page.locator("body").inner_text()
 
 
 def test_filters_are_links_that_work_without_a_script(

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import uvicorn
 
-from controller.cli.patience import PatientProtocol
+from controller.cli.access.patience import PatientProtocol
 
 PATIENCE = 0.5
 

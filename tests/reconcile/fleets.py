@@ -25,6 +25,11 @@ def yaml(fields: dict[str, Any]) -> str:
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items())
 
 
+def definition(check: dict[str, Any]) -> dict[str, Any]:
+    """The part of a check that decides its outcome."""
+    return {key: check[key] for key in ("query", "comparison_operator", "expected_result")}
+
+
 class World:
     """A controller with machines that report, and repositories that change at random."""
 
@@ -38,6 +43,8 @@ class World:
         self.policies = {f"policy-{n}": self.policy(n) for n in range(3)}
         self.waivers: dict[str, dict[str, Any]] = {}
         self.machines: list[tuple[Machine, str]] = []
+        self.past: list[tuple[str, dict[str, Any]]] = []
+        """Definitions that checks had, to come back to."""
         while not self.valid():
             self.policies = {f"policy-{n}": self.policy(n) for n in range(3)}
         made.apply(self.files())
@@ -135,6 +142,7 @@ class World:
     def mutate(self) -> None:
         """Change a few things at once, as a pull request does, until the whole is valid."""
         before = copy.deepcopy((self.checks, self.policies, self.waivers))
+        self.past += [(id_, definition(each)) for id_, each in before[0].items()]
         while True:
             self.checks, self.policies, self.waivers = copy.deepcopy(before)
             self._mutate()
@@ -147,12 +155,17 @@ class World:
 
     def _mutate(self) -> None:
         for _ in range(self.random.randint(1, 4)):
-            what = self.random.choice(["check", "check", "policy", "waiver", "waiver", "drop"])
+            what = self.random.choice(
+                ["check", "check", "back", "policy", "waiver", "waiver", "drop"]
+            )
             if what == "check":
                 id_ = self.random.choice(list(self.checks))
                 new = self.check(id_)
                 kept = self.random.sample(list(new), self.random.randint(0, len(new)))
                 self.checks[id_] = {**new, **{key: self.checks[id_][key] for key in kept}}
+            elif what == "back":
+                id_, was = self.random.choice(self.past)
+                self.checks[id_] = {**self.checks[id_], **was}
             elif what == "policy":
                 number = self.random.randint(0, 2)
                 self.policies[f"policy-{number}"] = self.policy(number)

@@ -1,152 +1,17 @@
-"""Merge what was planned: the store afterwards holds what the preview said, machine by machine."""
+"""What a preview says of a change, and what it refuses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from controller.errors import ControllerError, RejectedError
-from controller.reconcile.preview import PlanRequest, Previewer
-from controller.scoring.score import percent
-from controller.store.port.fleet import Totals
-from controller.store.port.machines import MachineQuery
-from controller.store.rescoring import Rescoring
+from controller.reconcile.preview import PlanRequest
 from tests.api.server import controller
 from tests.reconcile.fleets import World
-
-Shown = dict[str, tuple[float | None, str, bool | None]]
-
-
-def stored(world: World) -> Shown:
-    """Every machine's stored overall score."""
-    with world.made.store.read() as reading:
-        page = reading.machines(MachineQuery(per_page=10_000), world.made.clock.now)
-    return {
-        row.machine.uuid: (percent(s.hundredths), s.risk, s.compliant)
-        for row in page.items
-        if (s := row.standing) is not None
-    }
-
-
-def preview(world: World, **fields: Any) -> dict[str, Any]:
-    previewer = world.made.services.preview
-    assert isinstance(previewer, Previewer)
-    request = PlanRequest(files=world.changed(), movers=None, **fields)
-    return previewer.preview(request, world.made.clock.now)
-
-
-def told(side: dict[str, Any]) -> tuple[float | None, str, bool | None]:
-    return side["score"], side["risk_level"], side["compliant"]
-
-
-def agree(sums: dict[str, Any] | None, totals: Totals | None) -> None:
-    if sums is None or totals is None:
-        assert sums is None or sums["agents"] == 0 or totals is not None
-        assert totals is None or totals.agents == 0 or sums is not None
-        return
-    average = totals.score_sum // totals.assessed / 100 if totals.assessed else None
-    assert sums["average_score"] == average
-    assert sums["risk_distribution"] == totals.risk
-    assert (sums["agents"], sums["assessed_agents"], sums["compliant_agents"]) == (
-        totals.agents,
-        totals.assessed,
-        totals.compliant,
-    )
-
-
-def merge_as_planned(world: World) -> None:
-    before = stored(world)
-    body = preview(world)
-    plan = world.made.apply(world.files())
-    world.settle()
-    after = stored(world)
-
-    impact = body["impact"]
-    expected = dict(before)
-    for each in impact["agents"]:
-        assert told(each["before"]) == before[each["agent_uuid"]]
-        expected[each["agent_uuid"]] = told(each["after"])
-    assert after == expected
-    assert body["digest"] == plan.digest
-    assert impact["agents_changed"] == len(impact["agents"])
-    assert impact["newly_noncompliant"] == sum(
-        after[uuid][2] is False and before[uuid][2] is not False for uuid in after
-    )
-    with world.made.store.read() as reading:
-        totals = reading.fleet_totals(world.made.clock.now)
-        pending = {uuid for uuid in after if _awaits(reading, uuid, world)}
-    agree(impact["after"], totals.overall)
-    policies = {each["policy_id"]: each["after"] for each in impact["policies"]}
-    for id_, each in totals.policies.items():
-        agree(policies.get(id_), each)
-    assert impact["complete_share"] == 1 or pending
-
-
-def _awaits(reading: Any, uuid: str, world: World) -> bool:
-    state = reading.machine_state(uuid, world.made.clock.now)
-    machine = state.machine
-    score = reading.moment(world.made.clock.now).score(
-        uuid, machine.os, machine.tags, state.posture
-    )
-    return bool(score.overall.pending)
-
-
-@dataclass
-class Met:
-    """What a run came by: a property that never meets a case says nothing about it."""
-
-    merges: int = 0
-    starting: int = 0
-    """Merges while an exception had yet to start."""
-    ended: int = 0
-    stale: int = 0
-    queries: int = 0
-
-    def look(self, world: World) -> None:
-        """Count what is there before a merge."""
-        now = world.made.clock.now
-        with world.made.store.read() as reading:
-            waivers = [each.document for each in reading.in_force().waivers.values()]
-            checks = {id_: each.document.query for id_, each in reading.in_force().checks.items()}
-            self.stale += reading.stale_machines(now) > 0
-        self.merges += 1
-        self.starting += any(each.starts_at and each.starts_at > now for each in waivers)
-        self.ended += any(each.expires_at and each.expires_at <= now for each in waivers)
-        self.queries += any(checks[id_] != each["query"] for id_, each in world.checks.items())
-
-
-@settings(max_examples=12, deadline=None)
-@given(seed=st.integers(0, 2**32), in_chunks=st.booleans())
-def test_scores_after_the_merge_are_those_that_were_previewed(seed: int, in_chunks: bool) -> None:
-    chunked = pytest.MonkeyPatch.context()
-    with TemporaryDirectory() as folder, controller(Path(folder)) as made, chunked as patch:
-        patch.setattr(Rescoring, "in_place", 0 if in_chunks else 1_000)
-        patch.setattr(Rescoring, "chunk", 7)
-        world = World(made, seed, 30)
-        for _ in range(8):
-            world.live(world.random.randint(1, 40), world.random.choice([0, 0.2, 1]))
-            world.mutate()
-            if world.changed():
-                merge_as_planned(world)
-
-
-def test_a_thousand_machines_score_as_previewed(tmp_path: Path) -> None:
-    with controller(tmp_path) as made:
-        world = World(made, 20_261_123, 1_000)
-        met = Met()
-        for _ in range(10):
-            world.live(world.random.randint(1, 60), 0.3)
-            world.mutate()
-            if world.changed():
-                met.look(world)
-                merge_as_planned(world)
-    assert min(met.starting, met.ended, met.stale, met.queries, met.merges) > 0, met
+from tests.reconcile.merging import preview
 
 
 @pytest.fixture

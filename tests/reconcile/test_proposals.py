@@ -78,6 +78,8 @@ def test_merging_the_proposal_puts_it_in_force(rig: Rig) -> None:
 
 def test_the_same_proposal_twice_is_a_conflict_and_moves_nothing(rig: Rig) -> None:
     first = propose(rig)
+    with pytest.raises(ConflictError, match="proposed before"):
+        propose(rig)  # within the same second it would be the very same commit
     rig.clock.forward(minutes=5)
     with pytest.raises(ConflictError, match="proposed before"):
         propose(rig)

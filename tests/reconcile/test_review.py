@@ -16,6 +16,10 @@ AGENTS = [f"3f0c1b7e-6a55-4a0e-9d53-0d3c0f7b0a1{n}" for n in range(3)]
 STRONGER, SAME, WEAKER = "strengthens", "neutral", "weakens"
 
 
+def cron(schedule: str) -> Any:
+    return policy(schedule_type="scheduled", schedule=schedule)
+
+
 def body(base: Configuration, head: Configuration) -> dict[str, Any]:
     made = compare(base, head, as_of=AS_OF)
     held = held_reason(made, base)
@@ -37,6 +41,15 @@ def effects(before: tuple[Any, ...], after: tuple[Any, ...]) -> dict[str, str]:
         (policy(), policy(check_interval_minutes=120), WEAKER),
         (policy(), policy(check_interval_minutes=30), STRONGER),
         (policy(), policy(schedule_type="manual"), WEAKER),
+        (cron("0 6 * * *"), cron("0 6 1 1 *"), WEAKER),
+        (cron("0 6 * * MON"), cron("0 6 * * *"), STRONGER),
+        (cron("0 6 * * *"), cron("30 7 * * *"), SAME),
+        (cron("0 * * * *"), cron("0 8-17 * * *"), WEAKER),
+        (cron("0 6 * * *"), cron("*/5 6 1 * *"), WEAKER),
+        (cron("0 6 * * *"), policy(check_interval_minutes=60), STRONGER),
+        (cron("0 6 * * *"), policy(check_interval_minutes=10_080), WEAKER),
+        (policy(check_interval_minutes=10_080), cron("0 6 * * *"), WEAKER),
+        (cron("0 6 * * *"), policy(schedule_type="manual"), WEAKER),
         (policy(), policy(exclude_checks=["c"]), WEAKER),
         (policy(exclude_checks=["c"]), policy(), STRONGER),
         (policy(), policy(severity_overrides={"c": "low"}), WEAKER),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from controller.errors import LeaseLostError, StoreError
-from controller.store.port.looking import Looks, keep_looking
+from controller.store.looking import Looks, keep_looking
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 _log = logging.getLogger("looking")

@@ -118,6 +118,7 @@ def test_a_page_is_what_filtering_and_sorting_the_whole_fleet_gives(
     fleet: SqlStore, pair: tuple[str, str], few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine_filter, "FEW", few)
+    monkeypatch.setattr(machine_filter, "_AMONG", few)
     for values in itertools.product(*(FILTERS[name] for name in pair)):
         chosen = dict(zip(pair, values, strict=True))
         everything = _everything(fleet, chosen.get("policy_id"), chosen.get("failing"))

@@ -43,7 +43,8 @@ READING: Final = (
     Code(
         "GW105",
         "not valid YAML",
-        "The text cannot be read as YAML from the place named. What follows it was not read.",
+        "The text cannot be read as YAML from the place named. What follows it was not read. The commonest "
+        "cause is a colon and a blank inside a value without quotes.",
         "name: Office: all",
         'name: "Office: all"',
     ),
@@ -155,7 +156,7 @@ READING: Final = (
     Code(
         "GW119",
         "file cannot be read",
-        "The file exists but could not be read.",
+        "The file exists but could not be read. Whoever runs the command needs the right to read it.",
         "policies/office.yaml with mode 0000",
         "policies/office.yaml with mode 0644",
         "file",
@@ -194,7 +195,7 @@ READING: Final = (
         "A line break or another invisible character in a name makes a review show something else; a "
         "backslash separates folders on some systems only. Names are UTF-8, of at most 1,024 characters "
         "with their folders.",
-        "policies/office\\\\lab.yaml",
+        "policies/office\\lab.yaml",
         "policies/office-lab.yaml",
         "file",
     ),

@@ -12,21 +12,22 @@ REFERENCES: Final = (
         "duplicate id",
         "Two documents of one kind carry the same id. The id is a document's identity; there is no "
         "order in which one of the two could win.",
-        "id: baseline",
+        "id: baseline   # another policy has it",
         "id: office",
     ),
     Code(
         "GW302",
         "ids that look alike",
-        "Two ids differ only by letter case or Unicode form.",
-        "id: Baseline",
+        "Two ids differ only by letter case or Unicode form, so that people take one for the other. "
+        "Rename one.",
+        "id: Baseline   # another policy is baseline",
         "id: office",
     ),
     Code(
         "GW303",
         "duplicate policy name",
         "Policies are listed by name; two that read the same cannot be told apart.",
-        "name: Baseline",
+        "name: Baseline   # another policy is called so",
         "name: Office",
     ),
     Code(
@@ -40,7 +41,8 @@ REFERENCES: Final = (
     Code(
         "GW305",
         "unknown policy",
-        "No policy in this repository has this id.",
+        "No policy in this repository has this id. A policy that was made through the API cannot be meant: "
+        "export it to git first (gitward export).",
         "scope: policy\npolicy_id: basline",
         "scope: policy\npolicy_id: baseline",
         "exception",
@@ -49,15 +51,16 @@ REFERENCES: Final = (
         "GW306",
         "policy selects no check",
         "Nothing is left after level, include_checks and exclude_checks. Such a policy scores "
-        "nothing and looks as if it protected something.",
+        "nothing and looks as if it protected something. Leave out less, or remove it.",
         'exclude_checks: ["*"]',
         'exclude_checks: ["windows-*"]',
     ),
     Code(
         "GW307",
         "pattern matches no check",
-        "The pattern of include_checks or exclude_checks matches no check there is.",
-        'exclude_checks: ["mac-*"]',
+        "The pattern of include_checks or exclude_checks matches no check there is, so it has no effect. "
+        "Correct it, or remove it.",
+        'exclude_checks: ["mac-*"]   # no check begins with mac-',
         'exclude_checks: ["windows-*"]',
         level="warning",
     ),
@@ -73,8 +76,9 @@ REFERENCES: Final = (
     Code(
         "GW310",
         "exception for a check that no policy runs",
-        "No policy that the exception reaches selects the check, so the exception excuses nothing.",
-        "check_id: linux-audit-on",
+        "No policy that the exception reaches selects the check, so the exception excuses nothing. "
+        "Correct the check's id or the scope, or remove the exception.",
+        "check_id: linux-audit-on   # of level_2, and the only policy is of level_1",
         "check_id: linux-firewall-on",
         "exception",
     ),
@@ -82,7 +86,7 @@ REFERENCES: Final = (
         "GW311",
         "policy that no platform can satisfy",
         "Checks are left after level, include_checks and exclude_checks, but none of them runs on "
-        "the policy's target_os.",
+        "the policy's target_os. Correct target_os, or include checks of that platform.",
         'target_os: darwin\ninclude_checks: ["linux-*"]',
         'target_os: linux\ninclude_checks: ["linux-*"]',
     ),

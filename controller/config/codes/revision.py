@@ -20,7 +20,8 @@ REVISION: Final = (
         "GW602",
         "tree refused",
         "The tree holds something that is never followed or read where a document belongs: a link, a "
-        "submodule, a file or a number of files beyond the limits, or the configured folder is missing.",
+        "submodule, a file or a number of files beyond the limits, or the configured folder is missing. "
+        "Commit the documents themselves, or correct the path; gitward validate names the same.",
         "policies/laptops.yaml -> /etc/passwd",
         "policies/laptops.yaml   # the document itself",
         "file",
@@ -28,8 +29,9 @@ REVISION: Final = (
     Code(
         "GW603",
         "revision ends the controller",
-        "Reading the revision was begun three times and never finished, so it is left alone and the "
-        "last good one serves. Push a new commit, or run gitward reconcile to try once more.",
+        "Reading the revision was begun three times and the controller ended each time before it was done, "
+        "so the revision is left alone and the last good one serves. "
+        "Push a new commit, or run gitward reconcile to try once more.",
         "# a commit during whose reading the controller died three times",
         "# a new commit",
         "file",

@@ -18,7 +18,7 @@ SHAPE: Final = (
     Code(
         "GW202",
         "missing field",
-        "The field is required.",
+        "The field is required: there is no default that would be right for everybody.",
         "name: Office\ntarget_os: linux",
         "name: Office\ntarget_os: linux\ncis_level: level_1",
         "file",
@@ -34,14 +34,14 @@ SHAPE: Final = (
     Code(
         "GW204",
         "not an allowed value",
-        "The field takes one of a few words.",
+        "The field takes one of a few words, which the message lists.",
         "cis_level: level_3",
         "cis_level: level_2",
     ),
     Code(
         "GW205",
         "too small, too large, too short or too long",
-        "The value is outside the field's bounds.",
+        "The value is outside the field's bounds, which the message names.",
         "check_interval_minutes: 0",
         "check_interval_minutes: 60",
     ),
@@ -124,7 +124,8 @@ SHAPE: Final = (
         "GW216",
         "expectation does not fit the operator",
         "Comparing operators need expected_result as a mapping of columns to text; exists and "
-        "not_exists take none. Without it agents pass the check always, with a single value never.",
+        "not_exists take none. Without one an agent would always pass the check; "
+        "with a single value in place of a mapping, never.",
         "comparison_operator: equals\nexpected_result: null",
         'comparison_operator: equals\nexpected_result: {state: "on"}',
         "check",
@@ -151,7 +152,7 @@ SHAPE: Final = (
     Code(
         "GW219",
         "listed twice",
-        "A list names the same thing twice.",
+        "A list names the same thing twice. Remove one: a slip often hides another name that is missing.",
         "target_tags: [office, office]",
         "target_tags: [office]",
         level="warning",
@@ -167,7 +168,8 @@ SHAPE: Final = (
     Code(
         "GW231",
         "unknown table",
-        "osquery has no such table.",
+        "osquery has no such table on any platform, so every machine would answer with an error. The "
+        "message names the nearest.",
         "query: SELECT active_state AS state FROM systemd_unit",
         "query: SELECT active_state AS state FROM systemd_units",
         "check",
@@ -182,17 +184,19 @@ SHAPE: Final = (
     ),
     Code(
         "GW233",
-        "table lacks on a platform",
+        "table missing on a platform",
         "The check claims a platform on which osquery does not have the table. There the check "
-        "would always end in an error.",
+        "would always end in an error. Name the platforms that have it, and write "
+        "another check for the rest.",
         "platforms: [linux, windows]\nquery: SELECT active_state AS state FROM systemd_units",
         "platforms: [linux]\nquery: SELECT active_state AS state FROM systemd_units",
         "check",
     ),
     Code(
         "GW234",
-        "column lacks on a platform",
-        "The check claims a platform on which the table does not have the column.",
+        "column missing on a platform",
+        "The check claims a platform on which the table does not have the column. Name the platforms that "
+        "have it, and write another check for the rest.",
         "platforms: [linux, windows]\nquery: SELECT file_version AS state FROM file "
         "WHERE path = '/x'",
         "platforms: [windows]\nquery: SELECT file_version AS state FROM file WHERE path = '/x'",

@@ -16,6 +16,8 @@ Day = tuple[date, float]
 HEIGHT: Final = 246
 _TOP: Final = 66
 """Pixels for the two rows of what is written beside marks."""
+_BARE: Final = 12
+"""Likewise where there is no mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,11 @@ def marked_chart(
         beside: The second line.
     """
     scores = [score for _, score in (*line, *beside)]
-    frame = plot(scores, [day for day, _ in line], width=width, height=HEIGHT, top=_TOP)
+    days = [day for day, _ in line]
+    frame = plot(scores, days, width=width, height=HEIGHT, top=_TOP)
+    marks = arranged(mark(frame), width)
+    if not marks:  # nothing is written above the line
+        frame = plot(scores, days, width=width, height=HEIGHT - _TOP + _BARE, top=_BARE)
 
     def path_of(days: Sequence[Day]) -> str:
         return shape([(frame.x(day.toordinal()), frame.y(score)) for day, score in days])
@@ -62,6 +68,6 @@ def marked_chart(
         line=drawn,
         area=frame.area(drawn, first, last),
         beside=path_of(beside),
-        marks=arranged(mark(frame), width),
+        marks=marks,
         points=tuple(points),
     )

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from controller.config.body import check_api_document, document_from_body
 from controller.config.compose import document_text
 from controller.config.patch import addition
+from controller.dashboard.pages.effect import effect, names, previews
 from controller.dashboard.session import require_role
 from controller.dashboard.visit import Visit, see
 from controller.errors import (
@@ -21,6 +22,7 @@ from controller.errors import (
     GitOnlyError,
     RejectedError,
     SourceError,
+    TryLaterError,
 )
 from controller.model.documents import Waiver
 from controller.source.link import new_file_url
@@ -61,6 +63,8 @@ def show(visit: Visit) -> Response:
 def take(visit: Visit) -> Response:
     """POST /exceptions/new."""
     values = {name: visit.form.get(name, "") for name in FIELDS}
+    if visit.form.get("action") == "back":
+        return _form(visit, values)
     try:
         document = document_from_body("exception", _body(values))
         _check(visit, document)
@@ -68,9 +72,15 @@ def take(visit: Visit) -> Response:
             return _create(visit, document)
         path = f"exceptions/{document.id}.yaml"
         text = document_text(document, path)
+        if visit.form.get("action") == "effect":
+            found = effect(visit, files={path: text})
+            return visit.page(
+                "exception_effect.html",
+                effect=found, values=values, document=document, names=names(visit),
+            )  # fmt: skip
         if visit.form.get("action") == "propose":
             return _propose(visit, document, path, text)
-    except (RejectedError, ConflictError, SourceError) as error:
+    except (RejectedError, ConflictError, SourceError, TryLaterError) as error:
         return _form(visit, values, error=error, status=visit.services.status_of(type(error)))
     return visit.page(
         "exception_file.html",
@@ -79,6 +89,7 @@ def take(visit: Visit) -> Response:
         path=path,
         document=document,
         writing=_writing(visit),
+        previews=previews(visit),
         host_link=_new_file_link(visit, path, text),
     )
 
@@ -199,4 +210,5 @@ def _form(
         machine=machine,
         settings=in_force.settings.exceptions,
         writing=_writing(visit),
+        previews=previews(visit),
     )

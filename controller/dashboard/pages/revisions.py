@@ -8,10 +8,10 @@ from typing import Final
 
 from starlette.responses import Response
 
-from controller.dashboard.charts.bars import stacked
 from controller.dashboard.charts.trend import effect_of
 from controller.dashboard.csv_text import csv_answer
 from controller.dashboard.listing import Listed
+from controller.dashboard.pages.effect import Side, previews
 from controller.dashboard.session import require_role
 from controller.dashboard.visit import Visit, see
 from controller.dashboard.words import machine_time
@@ -64,7 +64,8 @@ def _rows(visit: Visit, page: int, per_page: int) -> Listed[RevisionRow]:
 
 def show(visit: Visit) -> Response:
     """GET /revisions."""
-    return visit.page("revisions.html", revisions=_rows(visit, visit.query.page(), _PER_PAGE))
+    rows = _rows(visit, visit.query.page(), _PER_PAGE)
+    return visit.page("revisions.html", revisions=rows, previews=previews(visit))
 
 
 def export(visit: Visit) -> Response:
@@ -92,17 +93,9 @@ def _csv_row(row: RevisionRow) -> tuple[object, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """The fleet before or after."""
-
-    average: float | None
-    compliant: float | None
-    risk: dict[str, int]
-
-
 def _side(totals: Totals) -> Side:
     return Side(
+        agents=totals.agents,
         average=average(totals),
         compliant=share(totals.compliant, totals.assessed),
         risk={level: totals.risk.get(level, 0) for level in RISK_LEVELS},
@@ -131,8 +124,7 @@ def one(visit: Visit) -> Response:
         links=_links(visit),
         before=_side(move.before) if move else None,
         after=_side(move.after) if move and move.after else None,
-        risk_before=stacked(_side(move.before).risk) if move else (),
-        risk_after=stacked(_side(move.after).risk) if move and move.after else (),
+        previews=previews(visit),
         effect=effect_of(move) if move else None,
         errors=[each for each in record.problems if each.level == "error"],
         warnings=[each for each in record.problems if each.level == "warning"],

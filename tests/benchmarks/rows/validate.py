@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from controller.cli.schema import schema
+from controller.cli.commands.schema import schema
 from tests.benchmarks.measure import GITWARD, PYTHON, Outcome, faster, interleave, process, timed
 from tests.benchmarks.repository import mixed_repository, write
 from tests.benchmarks.server import scratch

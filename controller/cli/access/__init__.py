@@ -1,0 +1,1 @@
+"""A controller as commands ask it: over HTTP, or by its data folder."""

@@ -1,0 +1,1 @@
+"""Plans and their impact, as text, as Markdown and as a comment on a pull request."""
