@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from controller.model.documents import AnyDocument
 from controller.model.terms import Kind, Platform
@@ -14,7 +14,7 @@ from controller.scoring.absorb import Catalog
 from controller.scoring.carry import Carry
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import to_json
-from controller.store.driver import Session
+from controller.store.driver import Record, Session
 from controller.store.port.configuration import InForce
 from controller.store.port.fleet import FleetTotals
 
@@ -105,10 +105,23 @@ class Context:
         # Nobody else changes these while a snapshot or a transaction lasts.
         self._counters: dict[str, int] = {}
         self._judged: Judged | None = None
+        self._judged_column: str | None = None
+        self.reported = 0
+        """When the newest report came that this transaction took."""
         self._stored: dict[tuple[Kind, str], Written | None] = {}
         """Objects that this transaction wrote since it last derived what is in force."""
         self._derived: int | None = None
         """The generation that it then had: what changed since is its own doing."""
+
+    def begin(self) -> Record | None:
+        """Read in one step what every transaction asks first; the row of the lease, if there is one."""
+        lease, self._judged_column, generation = self.db.one(_FIRST) or (None, None, 0)
+        self._counters["generation"] = generation
+        return None if lease is None else (lease,)
+
+    def finish(self) -> None:
+        """Raise the change number, and write when the newest report came."""
+        self.db.run(_LAST, (self.reported, self.reported))
 
     def counter(self, name: str) -> int:
         found = self._counters.get(name)
@@ -117,11 +130,10 @@ class Context:
             found = self._counters[name] = int(row[0]) if row else 0
         return found
 
-    def bump(self, name: str) -> int:
-        """Raise a counter; the new value."""
+    def bump(self, name: str) -> None:
+        """Raise a counter."""
         self.db.run("UPDATE counter SET value = value + 1 WHERE name = ?", (name,))
         self._counters.pop(name, None)
-        return self.counter(name)
 
     def meta(self, name: str) -> Any:  # noqa: ANN401 - JSON
         row = self.db.one("SELECT value FROM meta WHERE name = ?", (name,))
@@ -137,16 +149,12 @@ class Context:
     def judged(self) -> Judged:
         """What the stored scores were judged by."""
         if self._judged is None:
-            self._judged = self._read_judged()
+            column = self._judged_column
+            if column is None:
+                row = self.db.one("SELECT value FROM meta WHERE name = 'judged'")
+                column = row[0] if row else None
+            self._judged = _judged_of(column)
         return self._judged
-
-    def _read_judged(self) -> Judged:
-        body = self.meta("judged")
-        if body is None:
-            return Judged()
-        carry = tuple(Carry(**each) for each in body.pop("carry"))
-        active = tuple(body.pop("active"))
-        return Judged(**body, active=active, carry=carry)
 
     def save_judged(self, judged: Judged) -> None:
         self._judged = judged
@@ -154,3 +162,23 @@ class Context:
         body = {each.name: getattr(judged, each.name) for each in fields(judged)}
         body |= {"active": sorted(judged.active), "carry": [asdict(each) for each in judged.carry]}
         self.set_meta("judged", body)
+
+
+def _judged_of(column: str | None) -> Judged:
+    if column is None:
+        return Judged()
+    body = json.loads(column)
+    carry = tuple(Carry(**each) for each in body.pop("carry"))
+    active = tuple(body.pop("active"))
+    return Judged(**body, active=active, carry=carry)
+
+
+_FIRST: Final = (
+    "SELECT (SELECT value FROM meta WHERE name = 'lease'),"
+    " (SELECT value FROM meta WHERE name = 'judged'),"
+    " (SELECT value FROM counter WHERE name = 'generation')"
+)
+_LAST: Final = (
+    "UPDATE counter SET value = CASE WHEN name = 'change' THEN value + 1 WHEN value < ? THEN ?"
+    " ELSE value END WHERE name IN ('change', 'reported')"
+)

@@ -47,11 +47,13 @@ _PLAIN: Final = b"{"
 
 def _texts(column: bytes) -> list[bytes]:
     """The JSON of a column, later over earlier: compressed whole, or lines as they were added."""
+    if not column:
+        return []
     return column.splitlines() if column.startswith(_PLAIN) else [zlib.decompress(column)]
 
 
 def unpack(column: bytes) -> dict[str, Evidence]:
-    """The reverse of ``pack`` and of ``added``."""
+    """The reverse of ``pack`` and of lines."""
     found: dict[str, Evidence] = {}
     for text in _texts(column):
         for id_, (value, details, rows) in _DECODER.decode(text).items():
@@ -59,23 +61,21 @@ def unpack(column: bytes) -> dict[str, Evidence]:
     return found
 
 
-def added(column: bytes | None, newer: Mapping[str, Evidence], most: int) -> bytes | None:
-    """A column with some evidence more, as a line of its own: packing a little costs more than it saves.
+def line(evidence: Mapping[str, Evidence]) -> bytes:
+    """A little evidence, to stand behind other lines: packing a little costs more than it saves."""
+    return msgspec.json.encode({id_: _plain(each) for id_, each in evidence.items()}) + b"\n"
 
-    None when it would be more than so many bytes although each check stands there once.
+
+def shortened(column: bytes, newer: bytes, most: int) -> bytes | None:
+    """The lines of a column and a newer one as a single line, in which each check stands once.
+
+    None when that would be more than so many bytes.
     """
-    line = msgspec.json.encode({id_: _plain(each) for id_, each in newer.items()}) + b"\n"
-    before = column or b""
-    if before.startswith(_PLAIN) or not before:
-        body = before + line
-        if len(body) <= most:
-            return body
-    # What stands there twice is dropped, and half must be free: else this is done at every report.
     texts: dict[str, object] = {}
-    for text in [*(_texts(before) if before else ()), line]:
+    for text in [*_texts(column), newer]:
         texts.update(_RAW.decode(text))
     body = msgspec.json.encode(texts) + b"\n"
-    return body if len(body) <= most // 2 else None
+    return body if len(body) <= most else None
 
 
 def merged(

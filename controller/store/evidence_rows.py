@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,10 +11,14 @@ from controller.scoring.absorb import Absorbed, Catalog
 from controller.store import evidence as packed
 from controller.store.columns import instant
 from controller.store.context import Context
-from controller.store.dealings import Dealings
+from controller.store.dealings import Dealings, Kept, read_kept
 
 _REWRITE: Final = timedelta(days=1) // timedelta(microseconds=1)
-WRITE_SINCE: Final = (
+ADD_LINE: Final = (
+    "INSERT INTO evidence_since (machine, body) VALUES (?, ?) ON CONFLICT (machine) DO UPDATE"
+    " SET body = CAST(evidence_since.body || excluded.body AS BLOB)"
+)
+_WRITE_LINES: Final = (
     "INSERT INTO evidence_since (machine, body) VALUES (?, ?)"
     " ON CONFLICT (machine) DO UPDATE SET body = excluded.body"
 )
@@ -43,17 +47,27 @@ class EvidenceWriting(EvidenceReading):
         """Whether the whole of the evidence was written within a day."""
         return known.evidence_at is not None and instant(at) - known.evidence_at < _REWRITE
 
+    def kept(self, known: Dealings) -> Kept:
+        """What is kept of a machine for when something changes."""
+        if known.kept is None:
+            known.kept = read_kept(self.db, [known.number])[known.number]
+        return known.kept
+
     def add_evidence(
         self, known: Dealings, absorbed: Absorbed, at: datetime, catalog: Catalog
     ) -> bytes | None:
-        """Keep the evidence of a few changed results; what is to stand beside the whole."""
-        body = packed.added(known.since, absorbed.evidence, MOST_SINCE)
+        """Keep the evidence of a few changed results; a line to add to what stands beside the whole."""
+        lines, line = self.kept(known).lines, packed.line(absorbed.evidence)
+        if lines >= 0 and lines + len(line) <= MOST_SINCE:
+            return line
+        whole, since = self._columns(known)
+        # Half must be free then: else this is done at every report.
+        body = packed.shortened(since, line, MOST_SINCE // 2)
         if body is not None:
-            return body
-        row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (known.number,))
-        columns = [each for each in (row[0] if row else None, known.since) if each]
-        whole = packed.merged(columns, absorbed.evidence, catalog.checks)
-        self._save_whole(known.number, whole, at)
+            self.db.run(_WRITE_LINES, (known.number, body))
+            return None
+        body = packed.merged([whole, since], absorbed.evidence, catalog.checks)
+        self._save_whole(known.number, body, at)
         return None
 
     def save_evidence(
@@ -61,15 +75,25 @@ class EvidenceWriting(EvidenceReading):
     ) -> None:
         """Rewrite evidence when something telling in it changed, or once a day."""
         telling = _telling(absorbed.evidence, catalog)
-        same = not absorbed.changed and known.since is None and known.telling == telling
+        kept = self.kept(known)
+        same = not absorbed.changed and not kept.lines and kept.telling == telling
         if same and self.fresh(known, at):
             return
-        columns: list[bytes] = []
+        columns: Sequence[bytes] = ()
         if known.evidence_at is not None and not absorbed.evidence.keys() >= catalog.checks.keys():
-            row = self.db.one("SELECT body FROM evidence WHERE machine = ?", (known.number,))
-            columns = [each for each in (row[0] if row else None, known.since) if each]
+            columns = self._columns(known)
         body = packed.merged(columns, absorbed.evidence, catalog.checks)
         self._save_whole(known.number, body, at, telling)
+
+    def _columns(self, known: Dealings) -> tuple[bytes, bytes]:
+        """The whole of a machine's evidence, and what stands beside it; empty where there is none."""
+        row = self.db.one(
+            "SELECT e.body, v.body FROM machine m LEFT JOIN evidence e ON e.machine = m.number"
+            " LEFT JOIN evidence_since v ON v.machine = m.number WHERE m.number = ?",
+            (known.number,),
+        )
+        whole, since = row or (None, None)
+        return whole or b"", since or b""
 
     def _save_whole(self, number: int, body: bytes, at: datetime, telling: bytes = b"") -> None:
         self.db.run(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from controller.errors import ControllerError, UnauthenticatedError
 from controller.model.report import Report, Since
@@ -17,22 +17,26 @@ from controller.scoring.standing import Standing, standings
 from controller.store.columns import bitmap, instant, moment_of, note_times
 from controller.store.context import Judged
 from controller.store.dealings import (
+    NUMBER,
     UUID,
     WRITE,
     WRITE_FACTS,
     Dealings,
+    Kept,
     dealings_of,
     heard_under,
-    reads,
+    read,
+    read_kept,
 )
-from controller.store.driver import Record
-from controller.store.evidence_rows import WRITE_SINCE, EvidenceWriting
+from controller.store.evidence_rows import ADD_LINE, EvidenceWriting
 from controller.store.port.fleet import Cause
 from controller.store.port.machines import RUN_LIFE
 from controller.store.port.reports import Receipt, Submission
 from controller.store.rescoring import Rescoring
 from controller.store.staleness import Subject
 
+_Rows = dict[str, list[list[Any]]]
+"""What ``read`` gives, by uuid."""
 _KEPT_IDS: Final = 8
 _ADD_TRANSITION: Final = (
     "INSERT INTO transition (machine, at, position, before, after) VALUES (?, ?, ?, ?, ?)"
@@ -50,7 +54,7 @@ class _Scene:
     contacts: list[tuple[int | str | None, ...]] = field(default_factory=list)
     transitions: list[tuple[int | str, ...]] = field(default_factory=list)
     postures: list[tuple[bytes | int | None, ...]] = field(default_factory=list)
-    since: list[tuple[int, bytes]] = field(default_factory=list)
+    lines: list[tuple[int, bytes]] = field(default_factory=list)
     covers: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     """By profile and reported positions: the policies that such a report evaluates."""
     under: dict[int, bytes] = field(default_factory=dict)
@@ -83,40 +87,37 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         latest = None
         for turn in _turns(submissions):
             rows = self._rows([submissions[n] for n in turn], scene.judged.slot)
+            kept = self._kept_of([submissions[n] for n in turn], rows)
             for n in turn:
                 submission = submissions[n]
                 try:
-                    answers[n] = self._record(submission, rows, scene)
+                    known = _known(submission, rows)
+                    known.kept = kept.get(known.number)
+                    answers[n] = self._record(submission, known, scene)
                     latest = max(latest or submission.received_at, submission.received_at)
                 except ControllerError as error:
                     answers[n] = error
             self._write_out(scene)
         if latest is not None:
-            self.db.run(
-                "UPDATE counter SET value = ? WHERE name = 'reported' AND value < ?",
-                (instant(latest), instant(latest)),
-            )
+            self.reported = instant(latest)
         if latest is not None and (scene.ledger.totals or scene.ledger.checks):
             self.post(scene.ledger, scene.judged.target_slot, latest)
         return [answers[n] for n in range(len(submissions))]
 
     def _write_out(self, scene: _Scene) -> None:
         """Write what was gathered, each table once."""
-        for sql, rows in (
-            (WRITE, scene.contacts),
-            (WRITE_FACTS, scene.postures),
-            (WRITE_SINCE, scene.since),
-            (_ADD_TRANSITION, scene.transitions),
+        for sql, rows, repeatable in (
+            (WRITE, scene.contacts, True),
+            (WRITE_FACTS, scene.postures, True),
+            (ADD_LINE, scene.lines, False),
+            (_ADD_TRANSITION, scene.transitions, False),
         ):
             if rows:
-                self.db.many(sql, rows)
-        for gathered in (scene.contacts, scene.postures, scene.since, scene.transitions):
+                self.db.many(sql, rows, repeatable=repeatable)
+        for gathered in (scene.contacts, scene.postures, scene.lines, scene.transitions):
             gathered.clear()
 
-    def _record(
-        self, submission: Submission, rows: Mapping[str, list[Record]], scene: _Scene
-    ) -> Receipt:
-        known = _known(submission, rows)
+    def _record(self, submission: Submission, known: Dealings, scene: _Scene) -> Receipt:
         report = submission.report
         received = instant(submission.received_at)
         if report.report_id in known.recent:
@@ -142,13 +143,21 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         self._keep(known, received, received, scene)
         return _receipt(report.report_id, overall, absorbed)
 
-    def _rows(self, submissions: Sequence[Submission], slot: int) -> dict[str, list[Record]]:
+    def _rows(self, submissions: Sequence[Submission], slot: int) -> _Rows:
         """What is stored of each machine that speaks; a row for each of its tokens."""
-        found: dict[str, list[Record]] = {}
-        for sql, uuids in reads([each.machine_uuid for each in submissions]):
-            for row in self.db.all(sql, (slot, *uuids)):
-                found.setdefault(row[UUID], []).append(row)
+        found: _Rows = {}
+        for row in read(self.db, slot, [each.machine_uuid for each in submissions]):
+            found.setdefault(row[UUID], []).append(row)
         return found
+
+    def _kept_of(self, submissions: Sequence[Submission], rows: _Rows) -> dict[int, Kept]:
+        """What else is stored of those that seem to say something new, by number."""
+        new = [
+            rows[uuid][0][NUMBER]
+            for uuid, _, report, _ in submissions
+            if uuid in rows and (report.results or report.since is None)
+        ]
+        return read_kept(self.db, new)
 
     def _set_aside(
         self, known: Dealings, report: Report, received: int, scene: _Scene, *, duplicate: bool
@@ -192,9 +201,9 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         if not few:
             self.save_evidence(known, absorbed, at, scene.catalog)
         elif absorbed.evidence:
-            since = self.add_evidence(known, absorbed, at, scene.catalog)
-            if since is not None:
-                scene.since.append((known.number, since))
+            line = self.add_evidence(known, absorbed, at, scene.catalog)
+            if line is not None:
+                scene.lines.append((known.number, line))
         if absorbed.posture == known.posture:
             stored = known.overall if scene.judged.cursor is None else None
             return absorbed, stored or standings(profile, known.posture)[0]
@@ -205,11 +214,10 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         )
         return absorbed, moved[0]
 
-    @staticmethod
     def _gather_facts(
-        known: Dealings, absorbed: Absorbed, at: datetime, heard: bytes | None, scene: _Scene
+        self, known: Dealings, absorbed: Absorbed, at: datetime, heard: bytes | None, scene: _Scene
     ) -> None:
-        times, now = known.times, instant(at)
+        times, now = self.kept(known).times, instant(at)
         if absorbed.changed:
             times = note_times(times, absorbed.changed, int(at.timestamp()))
             scene.transitions += [(known.number, now, *change) for change in absorbed.changed]
@@ -261,7 +269,7 @@ def _turns(submissions: Sequence[Submission]) -> list[list[int]]:
     return turns
 
 
-def _known(submission: Submission, rows: Mapping[str, list[Record]]) -> Dealings:
+def _known(submission: Submission, rows: _Rows) -> Dealings:
     """What is known of the machine that speaks.
 
     Raises:
@@ -271,7 +279,7 @@ def _known(submission: Submission, rows: Mapping[str, list[Record]]) -> Dealings
         if row[0] == submission.token_hash:
             if row[1] != "approved":
                 raise UnauthenticatedError("the machine is not approved; ask an administrator")
-            return dealings_of(row, submission.machine_uuid)
+            return dealings_of(row)
     raise UnauthenticatedError("the agent's token is not valid any more; enrol again")
 
 

@@ -79,7 +79,7 @@ class ScoreRows(Movements):
     def save_scores(self, rows: Sequence[tuple[int | None, ...]]) -> None:
         """Write rows: slot, machine, policy and a standing's columns."""
         if rows:
-            self.db.many(_SAVE_SCORE, rows)
+            self.db.many(_SAVE_SCORE, rows, repeatable=True)
 
     def replace_scores(self, rows: Sequence[tuple[int | None, ...]]) -> None:
         """Write rows that are known to be there: a standing's columns, then slot, machine, policy."""

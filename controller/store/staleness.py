@@ -43,18 +43,18 @@ class Staleness(ObjectsReading):
         os: Platform,
         tags: tuple[str, ...],
         evaluated: Mapping[str, int],
-        approved_at: datetime,
+        approved_at: int,
     ) -> int | None:
         """When a machine becomes stale: as soon as one of its policies has no fresh evaluation."""
         found: list[int] = []
         for policy_id, patience in self._patience(os, tags):
             since = evaluated.get(policy_id)
             if patience is not None:
-                found.append((instant(approved_at) if since is None else since) + patience)
+                found.append((approved_at if since is None else since) + patience)
                 continue
             at = stale_after(
                 self.in_force().rulebook.policies[policy_id].document,
-                approved_at if since is None else moment_of(since),
+                moment_of(approved_at if since is None else since),
             )
             if at is not None:
                 found.append(instant(at))
@@ -91,7 +91,7 @@ class Staleness(ObjectsReading):
             subject = by_number.get(number)
             if subject is not None:
                 at = self.stale_at(
-                    subject.os, subject.tags, instants_of(evaluated), moment_of(approved_at or 0)
+                    subject.os, subject.tags, instants_of(evaluated), approved_at or 0
                 )
                 if at != stale_at:
                     found.append((at, number))

@@ -71,12 +71,12 @@ class SqlStore:
     @contextlib.contextmanager
     def write(self) -> Iterator[SqlWriting]:
         with self._driver.writing() as session:
-            self._check(session.one(lease.LOOK) if self._lease else None)
             # What a transaction derives from its own changes is shared only once it has committed.
             cache = self._cache.copy()
             transaction = SqlWriting(session, cache)
+            self._check(transaction.begin())
             yield transaction
-            transaction.bump("change")
+            transaction.finish()
         self._cache = cache
 
     def take_over(self, holder: str, as_of: datetime) -> None:

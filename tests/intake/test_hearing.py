@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
+import zlib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -262,3 +263,30 @@ def test_reports_read_in_part_end_as_if_read_whole(
         assert state(one, first) == state(two, second)
     one.close()
     two.close()
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["lines", "packed by an older release"])
+def test_evidence_of_few_changes_stands_over_the_whole_until_all_is_packed_anew(
+    tmp_path: Path, older: bool
+) -> None:
+    store, machine, _ = prepare(tmp_path)
+    hearing = Hearing()
+    said = {id_: f"{id_} at first" for id_ in CHECKS}
+
+    def report(at: int) -> None:
+        results = [result(id_, details=text) for id_, text in said.items()]
+        assert isinstance(send(store, machine, hearing, body(results, at=at), at), Receipt)
+
+    report(0)
+    said["c1"] = "changed"
+    report(1)
+    if older:
+        with store.write() as tx:
+            lines = zlib.compress(b'{"c1":[null,"changed",null]}')
+            tx.db.run("UPDATE evidence_since SET body = ?", (lines,))
+    for at in range(2, 22):
+        said[f"c{at % 3}"] = f"{at} {'x' * 900}"
+        report(at)
+        with store.read() as reading:
+            found = reading.evidence(machine.uuid)
+            assert {id_: each.details for id_, each in found.items()} == said

@@ -48,8 +48,8 @@ _FREE_SHARE = 8
 _numbers = msgspec.json.Decoder(list[int]).decode
 
 
-_SIZES = (64, 32, 16, 8, 4, 2, 1)
-"""Rows that one statement inserts.
+_SIZES = (64, 56, 48, 40, 32, 28, 24, 20, 16, 14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1)
+"""Rows that one statement inserts: any number below the largest is one of these, or two together.
 
 The library lets go of the interpreter at every step, and takes it back from threads that want it too.
 So a step for each row costs more than the row; a few fixed sizes are compiled once each.
@@ -63,6 +63,11 @@ def _for_rows(sql: str, count: int) -> str:
     return _VALUES.sub(lambda found: f" VALUES {', '.join([found[1]] * count)}", sql, count=1)
 
 
+@cache
+def _at_once(columns: tuple[str, ...], source: str) -> str:
+    return f"SELECT json_group_array(json_array({', '.join(columns)})) {source}"
+
+
 class SqliteSession:
     """A connection inside a transaction."""
 
@@ -72,6 +77,13 @@ class SqliteSession:
     def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]:
         return self._connection.execute(sql, parameters).fetchall()
 
+    def rows(
+        self, columns: Sequence[str], source: str, parameters: Sequence[Value]
+    ) -> list[list[Any]]:
+        (text,) = self._connection.execute(_at_once(tuple(columns), source), parameters).fetchone()
+        found: list[list[Any]] = msgspec.json.decode(text)
+        return found
+
     def one(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:
         row: Record | None = self._connection.execute(sql, parameters).fetchone()
         return row
@@ -79,11 +91,16 @@ class SqliteSession:
     def run(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         return self._connection.execute(sql, parameters).rowcount
 
-    def many(self, sql: str, parameters: Iterable[Sequence[Value]]) -> None:
+    def many(
+        self, sql: str, parameters: Iterable[Sequence[Value]], *, repeatable: bool = False
+    ) -> None:
         rows = list(parameters)
         if _VALUES.search(sql) is None:
             self._connection.executemany(sql, rows)
             return
+        if repeatable and rows:
+            left = len(rows) % _SIZES[0]
+            rows += rows[-1:] * (min(each for each in (0, *_SIZES) if each >= left) - left)
         start = 0
         for size in _SIZES:
             statement = _for_rows(sql, size)
