@@ -50,6 +50,10 @@ class Session(Protocol):
         """
         ...
 
+    def give_back(self, pages: int) -> bool:
+        """Give some of the room that deletes left back to the file system; whether there is more."""
+        ...
+
 
 class Driver(Protocol):
     """A database with one writer at a time."""

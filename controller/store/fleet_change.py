@@ -8,7 +8,7 @@ set, whole, until the new one is complete and a single row flips. So nobody ever
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
@@ -32,10 +32,12 @@ from controller.store.staleness import Subject
 
 CHUNK: Final = 10_000
 """How many machines one step of a fleet-wide change takes at most."""
-PORTION: Final = 2_000
+PORTION: Final = 1_000
 """How many are judged between two looks at the clock."""
-STEP_SECONDS: Final = 0.08
-"""After this long a step ends; it bounds how long writers wait."""
+STEP_SECONDS: Final = 0.12
+"""A step ends before the portion that would probably take it beyond this; it bounds how long writers wait.
+
+Longer steps are cheaper: each writes anew the pages of the index of scores that it touches, nearly all."""
 
 
 class FleetChange(ScoreRows, Carrying):
@@ -91,20 +93,17 @@ class FleetChange(ScoreRows, Carrying):
         )
 
     def continue_rescoring(self, as_of: datetime) -> bool:
-        judged = self.judged()
+        begun = judged = self.judged()
         if judged.cursor is None:
             return False
-        started, left = monotonic(), self.chunk
         ledger = Ledger()
-        while left > 0 and (left == self.chunk or monotonic() - started < STEP_SECONDS):
-            size = min(left, PORTION)
-            left -= size
+        for size in _portions(self.chunk):
             subjects = self.subjects(after=judged.cursor or 0, limit=size)
-            if not subjects:
-                if left + size < self.chunk:
-                    break  # what was judged in this step is posted first
+            if not subjects and judged is begun:
                 self._finish_fleet_change(judged, as_of)
                 return False
+            if not subjects:
+                break  # what was judged in this step is posted first
             if judged.carry:
                 subjects = [
                     each._replace(posture=self.carried(each, judged.carry, as_of))
@@ -174,3 +173,13 @@ class FleetChange(ScoreRows, Carrying):
         )
         self.set_trend(as_of)
         self.end_movement()
+
+
+def _portions(machines: int) -> Iterator[int]:
+    """How many machines to judge, portion by portion, until a step is over."""
+    ends, took = monotonic() + STEP_SECONDS, 0.0
+    while machines > 0 and (now := monotonic()) + took < ends:
+        size = min(machines, PORTION)
+        machines -= size
+        yield size
+        took = monotonic() - now

@@ -16,15 +16,15 @@ from controller.store.columns import flags
 from controller.store.score_rows import columns_of
 
 _POLICY_BITS: Final = 32
-_BARE_BITS: Final = 20
-"""A column takes 19: fourteen for hundredths and one more, three for the risk, two for compliance."""
+_BARE: Final = 1 << 20
+"""More than ``SHOWN`` has values."""
 PLACE: Final = f"machine << {_POLICY_BITS} | policy"
 """SQL: machine and policy of a score row as one number."""
-SHOWN: Final = "(coalesce(hundredths + 1, 0) << 5) | (risk << 2) | coalesce(compliant + 1, 0)"
-"""SQL: what a score row says with the exceptions, as one number."""
+SHOWN: Final = "coalesce(hundredths, -1) * 32 + risk * 4 + coalesce(compliant, -1)"
+"""SQL: what a score row says with the exceptions, as one number. A risk and a verdict take 19 of the 32."""
 WHOLE: Final = (
-    f"(({SHOWN}) << {_BARE_BITS}) | (coalesce(bare_hundredths + 1, 0) << 5)"
-    " | (bare_risk << 2) | coalesce(bare_compliant + 1, 0)"
+    f"({SHOWN}) * {_BARE} + coalesce(bare_hundredths, -1) * 32"
+    " + bare_risk * 4 + coalesce(bare_compliant, -1)"
 )
 """SQL: everything that a score row says."""
 
@@ -61,7 +61,7 @@ class Portion:
         column, bare = pair
         places = [machine << _POLICY_BITS | policy for machine in machines]
         shown = _packed(column)
-        whole = [one << _BARE_BITS | other for one, other in zip(shown, _packed(bare), strict=True)]
+        whole = [one * _BARE + other for one, other in zip(shown, _packed(bare), strict=True)]
         before = list(map(self._there.get, places))
         if before != whole:
             self._differs(machines, policy, pair, before, whole)
@@ -108,13 +108,9 @@ def _packed(column: Column) -> list[int]:
     """What ``SHOWN`` gives for each of these standings."""
     hundredths, risks, compliant = column
     if None in hundredths or None in compliant:
-        return [
-            (0 if score is None else score + 1) << 5
-            | risk << 2
-            | (0 if passes is None else passes + 1)
-            for score, risk, passes in zip(hundredths, risks, compliant, strict=True)
-        ]
+        hundredths = [-1 if each is None else each for each in hundredths]
+        compliant = [-1 if each is None else each for each in compliant]  # type: ignore[misc]
     return [
-        score + 1 << 5 | risk << 2 | passes + 1  # type: ignore[operator]
+        score * 32 + risk * 4 + passes  # type: ignore[operator]
         for score, risk, passes in zip(hundredths, risks, compliant, strict=True)
     ]

@@ -1,4 +1,7 @@
-"""Let history go that is older than what is kept: a few machines at a time, once a day all of them."""
+"""Let history go that is older than what is kept: a few machines at a time, once a day all of them.
+
+Then the room that it took goes back to the file system, also a portion at a time.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from controller.store.context import Context
 
 PORTION: Final = 500
 """Machines that one step looks at; it bounds how long others wait."""
+PAGES: Final = 512
+"""How many pages (of 4 KiB) one step gives back."""
 _SWEPT: Final = "compacted"
 
 
@@ -20,7 +25,7 @@ class RetentionWriting(Context):
         day = as_of.date().isoformat()
         swept = self.meta(_SWEPT) or {"day": "", "machine": 0}
         if swept["day"] == day and swept["machine"] is None:
-            return False
+            return self.db.give_back(PAGES)
         before = instant(as_of - keep)
         first = swept["machine"] if swept["day"] == day else 0
         if first == 0:
@@ -38,7 +43,7 @@ class RetentionWriting(Context):
                     (first, last, before),
                 )
         self.set_meta(_SWEPT, {"day": day, "machine": last})
-        return last is not None
+        return last is not None or self.db.give_back(PAGES)
 
     def _forget_fleet_events(self, before: int) -> None:
         """What fleet-wide changes did, except the one that is going on."""

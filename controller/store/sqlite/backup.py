@@ -56,6 +56,10 @@ def back_up(data: Path, target: Path) -> Contents:
             f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30
         )
         try:
+            if not connection.execute("PRAGMA auto_vacuum").fetchone()[0]:
+                connection.execute(
+                    "PRAGMA auto_vacuum = INCREMENTAL"
+                )  # of the copy; see the driver
             connection.execute("VACUUM INTO ?", (str(unfinished),))
         finally:
             connection.close()

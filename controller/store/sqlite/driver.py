@@ -43,6 +43,8 @@ meet the millisecond between two steps of a controller that judges a large fleet
 _IDLE_READERS = 16
 _LOG_PAGES = 8_192
 """Pages of 4 KiB that the log may grow to before it is folded into the database."""
+_FREE_SHARE = 8
+"""One page in so many may stand free: what comes uses it again."""
 _numbers = msgspec.json.Decoder(list[int]).decode
 
 
@@ -115,6 +117,22 @@ class SqliteSession:
         row = self._connection.execute(f"SELECT {arrays} {source}", parameters).fetchone()
         return [_numbers(column) for column in row]
 
+    def give_back(self, pages: int) -> bool:
+        free, before = self._pages()
+        if free * _FREE_SHARE <= before:
+            return False
+        self._connection.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+        # A database made before this was asked for cannot shrink in place: nothing moves.
+        return self._pages()[1] < before
+
+    def _pages(self) -> tuple[int, int]:
+        """How many pages are free, and how many there are."""
+        free, every = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("freelist_count", "page_count")
+        )
+        return free, every
+
 
 class SqliteDriver:
     """One database file."""
@@ -157,6 +175,9 @@ class SqliteDriver:
         if read_only:
             connection.execute("PRAGMA query_only = ON")
         else:
+            if not connection.execute("PRAGMA page_count").fetchone()[0]:  # a new database
+                # Room that deletes leave can be given back a portion at a time.
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA cache_size = -65536")

@@ -6,12 +6,13 @@ import random
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 
 from controller.intake.hearing import Hearing
 from controller.intake.intake import Intake
 from controller.model.posture import definition_digest
 from controller.store.port.reports import Receipt, Submission
-from controller.store.store import SqlStore
+from controller.store.store import SqlStore, open_store
 from tests.benchmarks.client import all_at_once, request
 from tests.benchmarks.fleet import NOW, configuration, machine_uuid, stored, token
 from tests.benchmarks.measure import Outcome, figure
@@ -27,6 +28,8 @@ PAGES = (
     "/api/v1/agents?per_page=100",
 )
 MACHINES, DAYS, CHECKS = 100, 12, 200
+KEPT = 2
+"""Days of history that are left by the retention that is measured."""
 TURNS_A_DAY = 2
 """Outcomes that turn on each machine; everything else stays as it was."""
 
@@ -66,7 +69,41 @@ def disk() -> list[Outcome]:
                 "growth of the database a machine and day, the same",
                 f"{(full - first) / MACHINES / DAYS:,.0f} bytes",
             ),
+            *retention(folder / "data", full - first),
         ]
+
+
+def retention(data: Path, grown: int) -> list[Outcome]:
+    """What is left of that growth when only the last days of history are kept, in rows and on disk."""
+    file = data / "gitward.db"
+    size = file.stat().st_size
+    store = open_store(data)
+    before, steps, more = history(store), 0, True
+    while more:
+        with store.write() as tx:
+            more = tx.compact(NOW + timedelta(days=1 + DAYS), timedelta(days=KEPT))
+        steps += 1
+    after, left = history(store), used(store)
+    store.close()
+    return [
+        figure(
+            f"rows of history after {DAYS + 1} days, and with {KEPT} days kept",
+            f"{before:,} and {after:,}",
+        ),
+        figure(
+            f"the database file then ({grown / 2**20:.2f} MiB came with {DAYS} days), and after"
+            " compaction",
+            f"{size / 2**20:.2f} and {file.stat().st_size / 2**20:.2f} MiB,"
+            f" {left / 2**20:.2f} in use; {steps} steps",
+        ),
+    ]
+
+
+def history(store: SqlStore) -> int:
+    """Rows of what happened to machines."""
+    with store.read() as reading:
+        tables = ("transition", "score_change")
+        return sum(reading.db.all(f"SELECT count(*) FROM {each}")[0][0] for each in tables)
 
 
 class Days:
