@@ -104,7 +104,7 @@ def one_changed(folder: Path, small: Controlled, large: Controlled) -> list[Outc
     git(folder, "clone", "--quiet", "--bare", str(large.repo), str(bare))
     fetch = lambda: git(bare, "fetch", "--quiet", str(large.repo), "+main:main")  # noqa: E731
     theirs, ours, few = interleave(
-        7,
+        15,
         after_a_change(large, fetch),
         after_a_change(large, large.settle),
         after_a_change(small, small.settle),
