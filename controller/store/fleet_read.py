@@ -183,7 +183,8 @@ class FleetReading(ObjectsReading):
         key = OVERALL if policy_id is None else self.policy_numbers().get(policy_id)
         if row is None or key is None:
             return []
-        points = self._own_changes(row[0], key) + self._fleet_changes(row[0], key)
+        # At one and the same instant an exception flips first, and what arrives then is judged by it.
+        points = self._fleet_changes(row[0], key) + self._own_changes(row[0], key)
         points.sort(key=lambda point: point[0])
         found: list[ScoreChange] = []
         previous: tuple[Any, ...] | None = None
