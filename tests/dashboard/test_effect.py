@@ -54,6 +54,27 @@ def test_an_exception_shows_what_it_hides_before_it_is_committed_and_can_still_b
         assert "linux-encryption-root-disk" not in reading.in_force().waivers
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_step_of_making_an_exception_can_be_read_by_everybody(
+    fleet: Seeded, site: str, visit: Visits, axe: str, scheme: str
+) -> None:
+    visitor = visit(site, fleet.tokens["viewer"], color_scheme=scheme, bypass_csp=True, width=360)
+    page = visitor.open("/exceptions/new?check=linux-encryption-root-disk")
+    file = page.get_by_role("button", name="Show the file for git")
+    page.get_by_label("Reason").fill("Too short")
+    file.click()
+    assert serious(page, axe, "a refused form") == []
+
+    page.get_by_label("Reason").fill("The array encrypts, see the architecture record.")
+    page.get_by_label("Owner").fill("platform@example.com")
+    file.click()
+    assert serious(page, axe, "the file") == []
+    page.get_by_role("button", name=BUTTON).click()
+    assert figure(page, "Failures it hides")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert serious(page, axe, "the effect") == []
+
+
 def test_an_exception_that_would_be_refused_has_no_effect_to_show(fleet: Seeded, site: str) -> None:
     answer = post(site, fleet.tokens["viewer"], action="effect", checks="no-such-check")
 
