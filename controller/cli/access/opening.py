@@ -11,9 +11,8 @@ from controller.cli.access.interface import Access
 from controller.cli.options import option, path_unless_empty
 
 
-def access_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which controller is meant."""
-    option(parser, "--server", metavar="URL", help="a controller's address; else --data is read")
+def credential_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say who asks a ``--server``, and whom to trust there."""
     option(parser, "--token", metavar="TOKEN", help="a user token for --server")
     option(
         parser,
@@ -22,6 +21,12 @@ def access_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="trust these authorities for --server",
     )
+
+
+def access_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which controller is meant."""
+    option(parser, "--server", metavar="URL", help="a controller's address; else --data is read")
+    credential_options(parser)
     option(
         parser,
         "--data",

@@ -11,6 +11,7 @@ from typing import Any, Final
 from controller.cli import exit_codes
 from controller.cli.access.interface import Access
 from controller.cli.access.opening import access_options, open_access
+from controller.cli.new_files import written
 from controller.config.emit import catalog_text, document_text, reads_back
 from controller.errors import ConflictError
 from controller.model.documents import AnyDocument, Check, Policy, Waiver
@@ -37,15 +38,8 @@ def run(options: argparse.Namespace) -> int:
         raise ConflictError(
             f"{options.directory} has {', '.join(taken[:5])} already; nothing was written, move them"
         )
-    try:
-        for path, text in made.items():
-            file = options.directory / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("x", encoding="utf-8") as handle:
-                handle.write(text)
-            print(path)
-    except OSError as error:
-        raise ConflictError(f"cannot write into {options.directory}: {error}") from error
+    for path in written(options.directory, made):
+        print(path)
     if not made:
         print("nothing was made through the API", file=sys.stderr)
     elif any(path.startswith("policies/") for path in made):

@@ -12,6 +12,7 @@ from typing import Final
 
 from controller import __version__
 from controller.cli import exit_codes
+from controller.cli.new_files import written
 from controller.errors import ConflictError, UsageError
 
 _FILES: Final[dict[str, str]] = {
@@ -48,15 +49,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConflictError(
             f"{options.directory} has {', '.join(taken)} already; nothing was written, name an empty folder"
         )
-    try:
-        for path, text in made.items():
-            file = options.directory / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("x", encoding="utf-8") as handle:
-                handle.write(text)
-    except OSError as error:
-        raise ConflictError(f"cannot write into {options.directory}: {error}") from error
-    for path in made:
+    for path in list(written(options.directory, made)):
         print(options.directory / path)
     print(
         f"next: cd {shlex.quote(str(options.directory))} && git init --initial-branch=main && git "

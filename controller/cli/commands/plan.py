@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.cli import exit_codes
-from controller.cli.options import format_option, option, path_unless_empty
+from controller.cli.access.opening import credential_options
+from controller.cli.options import format_option, option
 from controller.cli.review.comment_parts import LEAST, LIMITS
 from controller.cli.review.plan_gate import gate, gate_options
 from controller.cli.review.plan_markdown import plan_markdown
@@ -60,14 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a controller that says what it does to its machines' scores; without a token the plan "
         "comes without that",
     )
-    option(parser, "--token", metavar="TOKEN", help="a user token for --server")
-    option(
-        parser,
-        "--ca-file",
-        type=path_unless_empty,
-        metavar="FILE",
-        help="trust these authorities for --server",
-    )
+    credential_options(parser)
     option(
         parser,
         "--source",
