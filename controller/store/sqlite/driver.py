@@ -45,6 +45,13 @@ _LOG_PAGES = 8_192
 """Pages of 4 KiB that the log may grow to before it is folded into the database."""
 _FREE_SHARE = 8
 """One page in so many may stand free: what comes uses it again."""
+
+# Of a value that is no number or text the driver asks for an adapter, and where there is none it looks for
+# two attributes in vain: that takes ten times as long as handing the value over.
+sqlite3.register_adapter(bytes, bytearray)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+
 _numbers = msgspec.json.Decoder(list[int]).decode
 
 
