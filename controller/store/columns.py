@@ -213,6 +213,14 @@ def standing_of(columns: tuple[Any, ...]) -> Standing:
     )
 
 
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def encode(value: object) -> str:
+    """JSON without blanks."""
+    return _ENCODER.encode(value).decode()
+
+
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 

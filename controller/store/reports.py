@@ -14,7 +14,7 @@ from controller.scoring.ledger import Ledger
 from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment
 from controller.scoring.standing import Standing, standings
-from controller.store.columns import bitmap, instant, moment_of, note_times
+from controller.store.columns import bitmap, encode, instant, moment_of, note_times
 from controller.store.context import Judged
 from controller.store.dealings import (
     NUMBER,
@@ -38,8 +38,9 @@ from controller.store.staleness import Subject
 _Rows = dict[str, list[list[Any]]]
 """What ``read`` gives, by uuid."""
 _KEPT_IDS: Final = 8
-_ADD_TRANSITION: Final = (
-    "INSERT INTO transition (machine, at, position, before, after) VALUES (?, ?, ?, ?, ?)"
+_ADD_CHANGE: Final = (
+    "INSERT INTO machine_change (machine, at, cause_kind, cause_ref, cause_detail, outcomes, scores)"
+    " VALUES (?, ?, 'report', ?, '', ?, ?)"
 )
 
 
@@ -52,7 +53,7 @@ class _Scene:
     catalog: Catalog
     ledger: Ledger
     contacts: list[tuple[int | str | None, ...]] = field(default_factory=list)
-    transitions: list[tuple[int | str, ...]] = field(default_factory=list)
+    changes: list[tuple[int | str, ...]] = field(default_factory=list)
     postures: list[tuple[bytes | int | None, ...]] = field(default_factory=list)
     lines: list[tuple[int, bytes]] = field(default_factory=list)
     covers: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
@@ -110,11 +111,11 @@ class ReportsWriting(Rescoring, EvidenceWriting):
             (WRITE, scene.contacts, True),
             (WRITE_FACTS, scene.postures, True),
             (ADD_LINE, scene.lines, False),
-            (_ADD_TRANSITION, scene.transitions, False),
+            (_ADD_CHANGE, scene.changes, False),
         ):
             if rows:
                 self.db.many(sql, rows, repeatable=repeatable)
-        for gathered in (scene.contacts, scene.postures, scene.lines, scene.transitions):
+        for gathered in (scene.contacts, scene.postures, scene.lines, scene.changes):
             gathered.clear()
 
     def _record(self, submission: Submission, known: Dealings, scene: _Scene) -> Receipt:
@@ -212,15 +213,19 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         moved = self.move(
             subject, profile, profile, absorbed.posture, cause, at, scene.judged, scene.ledger
         )
+        if absorbed.changed:
+            told = (known.number, instant(at), cause.kind, cause.ref, cause.detail)
+            scores = self.told_elsewhere(told)
+            row = (*told[:2], cause.ref, encode(absorbed.changed), encode(scores))
+            scene.changes.append(row)
         return absorbed, moved[0]
 
     def _gather_facts(
         self, known: Dealings, absorbed: Absorbed, at: datetime, heard: bytes | None, scene: _Scene
     ) -> None:
-        times, now = self.kept(known).times, instant(at)
+        times = self.kept(known).times
         if absorbed.changed:
-            times = note_times(times, absorbed.changed, int(at.timestamp()))
-            scene.transitions += [(known.number, now, *change) for change in absorbed.changed]
+            times = note_times(times, absorbed.changed, instant(at) // 1_000_000)
         bits = [bitmap(each) for each in absorbed.posture]
         scene.postures.append((*bits, times, heard, bitmap(absorbed.reported), known.number))
 

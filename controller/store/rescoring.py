@@ -108,7 +108,8 @@ class Rescoring(FleetChange):
         if slot is None:
             return standings(new, posture) if new is not None else ()
         pairs, now = self._pairs(old, new, subject.posture, posture)
-        pending, number, at = self._pending, subject.number, instant(as_of)
+        pending, number = self._pending, subject.number
+        told = (number, instant(as_of), cause.kind, cause.ref, cause.detail)
         for key, before, after in pairs:
             if before == after:
                 continue
@@ -124,8 +125,7 @@ class Rescoring(FleetChange):
             columns = standing_columns(after)
             pending.scores.append((slot, number, key, *columns))
             if before is None or before[:3] != after[:3]:
-                change = (number, at, key, *columns[:3], cause.kind, cause.ref, cause.detail)
-                pending.changes.append(change)
+                pending.changed(told, key, columns)
         ledger.bits(
             effective(old, subject.posture) if old is not None else NOTHING,
             effective(new, posture) if new is not None else NOTHING,

@@ -37,11 +37,10 @@ class RetentionWriting(Context):
         )
         last = row[0] if row else None
         if last is not None:
-            for table in ("transition", "score_change"):
-                self.db.run(
-                    f"DELETE FROM {table} WHERE machine > ? AND machine <= ? AND at < ?",  # noqa: S608
-                    (first, last, before),
-                )
+            self.db.run(
+                "DELETE FROM machine_change WHERE machine > ? AND machine <= ? AND at < ?",
+                (first, last, before),
+            )
         self.set_meta(_SWEPT, {"day": day, "machine": last})
         return last is not None or self.db.give_back(PAGES)
 

@@ -170,11 +170,30 @@ CREATE INDEX machine_created ON machine (created_at);
 CREATE INDEX contact_seen ON contact (last_seen);
 """
 
+_0005 = """
+CREATE TABLE machine_change (
+  number {serial}, machine BIGINT NOT NULL, at BIGINT NOT NULL,
+  cause_kind TEXT NOT NULL, cause_ref TEXT NOT NULL, cause_detail TEXT NOT NULL,
+  outcomes TEXT NOT NULL, scores TEXT NOT NULL
+);
+INSERT INTO machine_change (machine, at, cause_kind, cause_ref, cause_detail, outcomes, scores)
+  SELECT machine, at, 'report', '', '', json_group_array(json_array(position, before, after)), '[]'
+  FROM transition GROUP BY machine, at;
+INSERT INTO machine_change (machine, at, cause_kind, cause_ref, cause_detail, outcomes, scores)
+  SELECT machine, at, cause_kind, cause_ref, cause_detail, '[]',
+  json_group_array(json_array(policy, hundredths, risk, compliant))
+  FROM score_change GROUP BY machine, at, cause_kind, cause_ref, cause_detail;
+CREATE INDEX machine_change_machine ON machine_change (machine, at);
+DROP TABLE transition;
+DROP TABLE score_change;
+"""
+
 MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
     ("0001_initial", _0001),
     ("0002_dashboard", _0002),
     ("0003_gitops", _0003),
     ("0004_machine_lists", _0004),
+    ("0005_one_row_a_report", _0005),
 )
 """Name and statements; a name, once released, never changes."""
 

@@ -61,7 +61,7 @@ _SIZES = (64, 56, 48, 40, 32, 28, 24, 20, 16, 14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1
 The library lets go of the interpreter at every step, and takes it back from threads that want it too.
 So a step for each row costs more than the row; a few fixed sizes are compiled once each.
 """
-_VALUES = re.compile(r" VALUES (\([?, ]+\))")
+_VALUES = re.compile(r" VALUES (\([^()]+\))")
 
 
 @cache

@@ -1,0 +1,86 @@
+"""What an earlier release wrote is there after its schema was brought up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from controller.store import schema
+from controller.store.columns import instant
+from controller.store.port.fleet import Cause
+from controller.store.sqlite import driver
+from controller.store.store import SqlStore, open_store
+from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_report, submit
+
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Makes an empty database as it was before a migration."""
+
+    def make(name: str) -> Path:
+        names = [each for each, _ in schema.MIGRATIONS]
+        with monkeypatch.context() as patch:
+            patch.setattr(driver, "MIGRATIONS", schema.MIGRATIONS[: names.index(name)])
+            open_store(tmp_path).close()
+        return tmp_path
+
+    return make
+
+
+def put(folder: Path, sql: str, *rows: tuple[object, ...]) -> None:
+    made = sqlite3.connect(folder / "gitward.db")
+    made.executemany(sql, rows)
+    made.commit()
+    made.close()
+
+
+def with_a_machine(folder: Path) -> tuple[SqlStore, str]:
+    store = open_store(folder)
+    with store.write() as tx:
+        tx.seed_checks([make_check("c0"), make_check("c1")], actor="t", as_of=NOW)
+        tx.put_object("policy", make_policy("p"), actor="t", as_of=NOW, create=True)
+        add_key(tx)
+        machine = enroll(tx, "token")
+    return store, machine.uuid
+
+
+def test_histories_are_carried_into_one_row_a_change(before: Callable[[str], Path]) -> None:
+    folder, now = before("0005_one_row_a_report"), instant(LATER)
+    put(
+        folder,
+        "INSERT INTO transition (machine, at, position, before, after) VALUES (1, ?, ?, ?, ?)",
+        (now, 1, "passed", "failed"),
+        (now, 0, "failed", "passed"),
+        (now + 1, 0, "passed", "error"),
+    )
+    put(
+        folder,
+        "INSERT INTO score_change (machine, at, policy, hundredths, risk, compliant, cause_kind,"
+        " cause_ref, cause_detail) VALUES (1, ?, ?, ?, ?, ?, ?, ?, '')",
+        (now, 0, 9_000, 2, 1, "report", "r1"),
+        (now, 7, None, 4, None, "report", "r1"),
+        (now + 1, 0, 1_000, 0, 0, "commit", "sha"),
+    )
+
+    store, uuid = with_a_machine(folder)
+
+    with store.read() as reading:
+        turned = reading.outcome_history(uuid, LATER)
+        moved = reading.score_history(uuid, LATER, None)
+        assert reading.overall_before(1, LATER) == 9_000
+    store.close()
+    assert [(each.check_id, each.before, each.after) for each in turned] == [
+        ("c0", "failed", "passed"),
+        ("c1", "passed", "failed"),
+        ("c0", "passed", "error"),
+    ]
+    assert [(each.hundredths, each.risk, each.compliant, each.cause) for each in moved] == [
+        (9_000, "medium", True, Cause("report", "r1")),
+        (1_000, "critical", False, Cause("commit", "sha")),
+    ]
