@@ -260,7 +260,7 @@ class FleetReading(ObjectsReading):
             " WHERE m.uuid = ? AND c.at >= ? AND c.outcomes <> '[]' ORDER BY c.at, c.number",
             (uuid, instant(since)),
         )
-        ids = dict(self.db.all("SELECT position, check_id FROM definition")) if rows else {}
+        ids: dict[int, str] = dict(self.db.all("SELECT position, check_id FROM definition"))
         found = [
             (at, ids[position], before, after)
             for at, outcomes in rows

@@ -17,7 +17,6 @@ from controller.store.driver import Session
 from controller.store.movements import TOTAL_COLUMNS, Movements
 from controller.store.port.fleet import Cause
 
-
 Told = tuple[int, int, str, str, str]
 """Which machine's history, when, and the cause's kind, reference and detail."""
 

@@ -14,7 +14,7 @@ from controller.store.columns import instant
 from controller.store.port.fleet import Cause
 from controller.store.sqlite import driver
 from controller.store.store import SqlStore, open_store
-from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_report, submit
+from tests.builders import NOW, add_key, enroll, make_check, make_policy
 
 LATER = NOW + timedelta(hours=1)
 
