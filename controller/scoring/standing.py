@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from controller.model.posture import Posture
-from controller.model.terms import RiskLevel
-from controller.scoring.profile import Profile
+from controller.model.terms import RISK_NUMBER, RiskLevel
+from controller.scoring.profile import Place, Profile
 from controller.scoring.score import weigh
 
 
@@ -30,18 +30,64 @@ def standings(profile: Profile, posture: Posture) -> tuple[Standing, ...]:
     )
 
 
-def standings_of_both(
-    profile: Profile, before: Posture, after: Posture
-) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
-    """``standings`` of two postures of one machine; what no changed check touches is weighed once."""
-    passed, failed, errored, _ = after
-    turned = (before.passed ^ passed) | (before.failed ^ failed) | (before.errored ^ errored)
-    was = [weigh(masks, *before[:3]) for masks in profile.weighings.distinct]
-    now = [
-        weigh(masks, passed, failed, errored) if turned & reach else same
-        for masks, reach, same in zip(profile.weighings.distinct, profile.reaches, was, strict=True)
+Figures = tuple[int | None, int, int | None, int | None, int, int | None]
+"""A standing in numbers, in its own order: risks as places in ``RISK_LEVELS``, truth values as 0 and 1."""
+
+
+def figures_after(
+    profile: Profile, known: Sequence[Figures], turned: int, posture: Posture
+) -> list[Figures]:
+    """A machine's standings after some outcomes turned, overall first; what they do not touch stays.
+
+    Args:
+        profile: What the machine is asked for, before and after.
+        known: Its standings before.
+        turned: Bitmap of the outcomes that are not as they were then.
+        posture: As it is now.
+    """
+    passed, failed, errored, _ = posture
+    distinct, overall, policies = profile.weighings
+    weighed = [
+        weigh(masks, passed, failed, errored) if turned & reach else None
+        for masks, reach in zip(distinct, profile.reaches, strict=True)
     ]
-    return _judged(profile, was), _judged(profile, now)
+    kept = [
+        _figures(weighed[each.place], weighed[each.bare_place], each, was)
+        for each, was in zip(policies, known[1:], strict=True)
+    ]
+    everything = weighed[overall.place], weighed[overall.bare_place]
+    hundredths, risk, _, bare_hundredths, bare_risk, _ = _figures(*everything, overall, known[0])
+    verdict, bare_verdict = ([each[place] for each in kept] for place in (2, 5))
+    total = hundredths, risk, _all(verdict), bare_hundredths, bare_risk, _all(bare_verdict)
+    return [total, *kept]
+
+
+_Weighed = tuple[int, int, RiskLevel]
+
+
+def _figures(
+    weighed: _Weighed | None, bare: _Weighed | None, place: Place, was: Figures
+) -> Figures:
+    """One standing; what was not weighed anew is as it was."""
+    if weighed is None and bare is None:
+        return was
+    shown = was[:3] if weighed is None else _half(weighed, place)
+    if place.bare_place == place.place:
+        return (*shown, *shown)
+    return (*shown, *(was[3:] if bare is None else _half(bare, place)))
+
+
+def _half(weighed: _Weighed, place: Place) -> tuple[int | None, int, int | None]:
+    weight, total, risk = weighed
+    if not total:
+        return None, RISK_NUMBER[risk], None
+    compliant = place.denominator * weight >= place.numerator * total
+    return weight * 10_000 // total, RISK_NUMBER[risk], 1 if compliant else 0
+
+
+def _all(verdicts: Sequence[int | None]) -> int | None:
+    """Compliant with every policy that assessed something; none when none did."""
+    return 0 if 0 in verdicts else 1 if 1 in verdicts else None
 
 
 def _judged(

@@ -15,7 +15,7 @@ import msgspec
 
 from controller.model.posture import Posture
 from controller.model.terms import RISK_LEVELS, RISK_NUMBER
-from controller.scoring.standing import Standing
+from controller.scoring.standing import Figures, Standing
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -24,6 +24,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 def instant(value: datetime) -> int:
     """Microseconds since 1970 UTC."""
     return (value - _EPOCH) // _MICROSECOND
+
+
+def length(value: timedelta) -> int:
+    """Microseconds."""
+    return value // _MICROSECOND
 
 
 @lru_cache(maxsize=4096)
@@ -184,11 +189,12 @@ def truth(column: int | None) -> bool | None:
     return None if column is None else bool(column)
 
 
-StandingColumns = tuple[int | None, int, int | None, int | None, int, int | None]
+StandingColumns = Figures
+"""In the order of the score table."""
 
 
 def standing_columns(standing: Standing) -> StandingColumns:
-    """A standing's columns, in the order of the score table."""
+    """A standing in numbers."""
     hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant = standing
     return (
         hundredths,

@@ -196,7 +196,7 @@ class MachinesWriting(Rescoring, MachinesReading, AuditWriting):
             "contact",
             "posture",
             "evidence",
-            "evidence_since",
+            "evidence_line",
             "score",
             "machine_change",
             "machine_tag",

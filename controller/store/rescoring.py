@@ -18,7 +18,7 @@ from controller.scoring.many import score_many
 from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment, kinds
 from controller.scoring.staleness import paces
-from controller.scoring.standing import Standing, standings, standings_of_both
+from controller.scoring.standing import Standing, standings
 from controller.store.columns import instant, standing_columns
 from controller.store.context import Judged
 from controller.store.fleet_change import FleetChange
@@ -117,12 +117,12 @@ class Rescoring(FleetChange):
                 for standing, sign in ((before, -1), (after, 1)):
                     if standing is not None:
                         ledger.standing(key, standing, sign)
-            else:
-                ledger.turn(key, before, after)
             if after is None:
                 pending.gone.append((slot, number, key))
                 continue
             columns = standing_columns(after)
+            if before is not None:
+                ledger.turn(key, standing_columns(before), columns)
             pending.scores.append((slot, number, key, *columns))
             if before is None or before[:3] != after[:3]:
                 pending.changed(told, key, columns)
@@ -138,7 +138,7 @@ class Rescoring(FleetChange):
         """A machine's standings before and after, by the key of their row; and those after."""
         numbers = self.policy_numbers_cached()
         if old is new and new is not None:  # as with every report
-            was, now = standings_of_both(new, before, after)
+            was, now = standings(new, before), standings(new, after)
             return zip(keys_of(new, numbers), was, now, strict=True), now
         was = standings(old, before) if old is not None else ()
         now = standings(new, after) if new is not None else ()

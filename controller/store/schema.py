@@ -186,6 +186,13 @@ INSERT INTO machine_change (machine, at, cause_kind, cause_ref, cause_detail, ou
 CREATE INDEX machine_change_machine ON machine_change (machine, at);
 DROP TABLE transition;
 DROP TABLE score_change;
+CREATE TABLE evidence_line (number {serial}, machine BIGINT NOT NULL, body {bytes} NOT NULL);
+INSERT INTO evidence_line (machine, body) SELECT machine, body FROM evidence_since;
+CREATE INDEX evidence_line_machine ON evidence_line (machine);
+ALTER TABLE posture ADD COLUMN added BIGINT NOT NULL DEFAULT 0;
+UPDATE posture SET added = (SELECT length(s.body) FROM evidence_since s WHERE s.machine = posture.machine)
+  WHERE machine IN (SELECT machine FROM evidence_since);
+DROP TABLE evidence_since;
 """
 
 MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (

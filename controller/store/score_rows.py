@@ -98,8 +98,8 @@ class ScoreRows(Movements):
         if rows:
             self.db.many(_REPLACE_SCORE, rows)
 
-    def post(self, ledger: Ledger, slot: int, as_of: datetime) -> None:
-        """Write what was moved, add a ledger to the stored counters, and set the day's trend."""
+    def write_moved(self) -> None:
+        """Write what was moved, but for the counters."""
         pending, self._pending = self._pending, _Pending()
         self.remove_scores(pending.gone)
         self.save_scores(pending.scores)
@@ -107,6 +107,10 @@ class ScoreRows(Movements):
             self.db.many(
                 _ADD_CHANGE, [(*told, encode(moved)) for told, moved in pending.changes.items()]
             )
+
+    def post(self, ledger: Ledger, slot: int, as_of: datetime) -> None:
+        """Write what was moved, add a ledger to the stored counters, and set the day's trend."""
+        self.write_moved()
         totals = [(slot, key, *row) for key, row in ledger.totals.items() if any(row)]
         checks = [(slot, place, *row) for place, row in ledger.checks.items() if any(row)]
         if totals:

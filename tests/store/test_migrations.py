@@ -84,3 +84,31 @@ def test_histories_are_carried_into_one_row_a_change(before: Callable[[str], Pat
         (9_000, "medium", True, Cause("report", "r1")),
         (1_000, "critical", False, Cause("commit", "sha")),
     ]
+
+
+def test_evidence_beside_the_whole_is_carried_into_lines(before: Callable[[str], Path]) -> None:
+    folder = before("0005_one_row_a_report")
+    whole = b'{"c0":[null,"at first",null],"c1":[null,"at first",null]}\n'
+    lines = b'{"c0":[1,"",null]}\n{"c0":[null,"changed",null]}\n'
+    put(
+        folder,
+        "INSERT INTO evidence (machine, digest, stored_at, body) VALUES (1, x'', ?, ?)",
+        (instant(NOW), whole),
+    )
+    put(folder, "INSERT INTO evidence_since (machine, body) VALUES (1, ?)", (lines,))
+    put(
+        folder,
+        "INSERT INTO posture (machine, passed, failed, errored, not_applicable, times)"
+        " VALUES (?, x'', x'', x'', x'', x'')",
+        (1,),
+        (2,),
+    )
+
+    store, uuid = with_a_machine(folder)
+
+    with store.read() as reading:
+        found = reading.evidence(uuid)
+        added = reading.db.all("SELECT machine, added FROM posture ORDER BY machine")
+    store.close()
+    assert {id_: each.details for id_, each in found.items()} == {"c0": "changed", "c1": "at first"}
+    assert added == [(1, len(lines)), (2, 0)]

@@ -70,11 +70,6 @@ def _for_rows(sql: str, count: int) -> str:
     return _VALUES.sub(lambda found: f" VALUES {', '.join([found[1]] * count)}", sql, count=1)
 
 
-@cache
-def _at_once(columns: tuple[str, ...], source: str) -> str:
-    return f"SELECT json_group_array(json_array({', '.join(columns)})) {source}"
-
-
 class SqliteSession:
     """A connection inside a transaction."""
 
@@ -83,13 +78,6 @@ class SqliteSession:
 
     def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]:
         return self._connection.execute(sql, parameters).fetchall()
-
-    def rows(
-        self, columns: Sequence[str], source: str, parameters: Sequence[Value]
-    ) -> list[list[Any]]:
-        (text,) = self._connection.execute(_at_once(tuple(columns), source), parameters).fetchone()
-        found: list[list[Any]] = msgspec.json.decode(text)
-        return found
 
     def one(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:
         row: Record | None = self._connection.execute(sql, parameters).fetchone()
