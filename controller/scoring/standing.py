@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from controller.model.posture import Posture
 from controller.model.terms import RISK_NUMBER, RiskLevel
-from controller.scoring.profile import Place, Profile
+from controller.scoring.profile import Profile
 from controller.scoring.score import weigh
 
 
@@ -51,38 +51,32 @@ def figures_after(
         weigh(masks, passed, failed, errored) if turned & reach else None
         for masks, reach in zip(distinct, profile.reaches, strict=True)
     ]
-    kept = [
-        _figures(weighed[each.place], weighed[each.bare_place], each, was)
-        for each, was in zip(policies, known[1:], strict=True)
-    ]
-    everything = weighed[overall.place], weighed[overall.bare_place]
-    hundredths, risk, _, bare_hundredths, bare_risk, _ = _figures(*everything, overall, known[0])
-    verdict, bare_verdict = ([each[place] for each in kept] for place in (2, 5))
-    total = hundredths, risk, _all(verdict), bare_hundredths, bare_risk, _all(bare_verdict)
-    return [total, *kept]
-
-
-_Weighed = tuple[int, int, RiskLevel]
-
-
-def _figures(
-    weighed: _Weighed | None, bare: _Weighed | None, place: Place, was: Figures
-) -> Figures:
-    """One standing; what was not weighed anew is as it was."""
-    if weighed is None and bare is None:
-        return was
-    shown = was[:3] if weighed is None else _half(weighed, place)
-    if place.bare_place == place.place:
-        return (*shown, *shown)
-    return (*shown, *(was[3:] if bare is None else _half(bare, place)))
-
-
-def _half(weighed: _Weighed, place: Place) -> tuple[int | None, int, int | None]:
-    weight, total, risk = weighed
-    if not total:
-        return None, RISK_NUMBER[risk], None
-    compliant = place.denominator * weight >= place.numerator * total
-    return weight * 10_000 // total, RISK_NUMBER[risk], 1 if compliant else 0
+    # One loop and no calls: this is done for every report in which something turned.
+    found: list[Figures] = []
+    for each, was in zip((overall, *policies), known, strict=True):
+        place, bare_place, numerator, denominator = each
+        shown, bare = was[:3], was[3:]
+        if (anew := weighed[place]) is not None:
+            weight, total, risk = anew
+            if total:
+                compliant = 1 if denominator * weight >= numerator * total else 0
+                shown = weight * 10_000 // total, RISK_NUMBER[risk], compliant
+            else:
+                shown = None, RISK_NUMBER[risk], None
+        if bare_place == place:
+            bare = shown
+        elif (anew := weighed[bare_place]) is not None:
+            weight, total, risk = anew
+            if total:
+                compliant = 1 if denominator * weight >= numerator * total else 0
+                bare = weight * 10_000 // total, RISK_NUMBER[risk], compliant
+            else:
+                bare = None, RISK_NUMBER[risk], None
+        found.append((*shown, *bare))
+    hundredths, risk_number, _, bare_hundredths, bare_risk, _ = found[0]
+    verdict, bare_verdict = (_all([each[place] for each in found[1:]]) for place in (2, 5))
+    found[0] = hundredths, risk_number, verdict, bare_hundredths, bare_risk, bare_verdict
+    return found
 
 
 def _all(verdicts: Sequence[int | None]) -> int | None:

@@ -26,7 +26,7 @@ class Dealings:
     __slots__ = (
         "added", "approved_at", "collected_at", "evaluated", "evidence_at", "facts_run_at", "heard",
         "number", "os", "overall", "posture", "recent", "report_order", "run_asked", "run_id",
-        "run_issued_at", "run_policies", "scores", "spoke", "status", "tags", "telling", "times", "uuid",
+        "run_issued_at", "run_policies", "scores", "spoke", "status", "tags", "telling", "turns", "uuid",
     )  # fmt: skip
 
     status: str
@@ -44,6 +44,8 @@ class Dealings:
     """Digest of what was reported last, and under which catalog and question; see ``heard_under``."""
     added: int
     """Bytes of evidence that were added since the whole was written."""
+    turns: int
+    """How many reports turned outcomes since times were packed."""
     evidence_at: int | None
     telling: bytes | None
     """Digest of the telling parts of the stored evidence."""
@@ -54,7 +56,7 @@ class Dealings:
             _, self.status, self.number, self.uuid, self.os, tags, approved_at,
             self.collected_at, self.report_order, self.facts_run_at, self.recent, evaluated,
             self.run_id, self.run_issued_at, run_policies, run_asked,
-            passed, failed, errored, not_applicable, self.heard, spoke, times, added,
+            passed, failed, errored, not_applicable, self.heard, spoke, added, turns,
             self.evidence_at, self.telling, *overall,
         ) = row  # fmt: skip
         bits = int.from_bytes
@@ -65,8 +67,8 @@ class Dealings:
         self.run_asked = bits(run_asked, "little") if run_asked else 0
         self.spoke = bits(spoke, "little") if spoke else 0
         """Bitmap of the positions that the last report spoke of."""
-        self.times: bytes = times or b""
         self.added = added or 0
+        self.turns = turns or 0
         self.posture = (
             Posture(
                 bits(passed, "little"),
@@ -116,7 +118,7 @@ _READ: Final = (
     "SELECT t.hash, m.status, m.number, m.uuid, m.os, m.tags, m.approved_at,"
     " c.collected_at, c.report_order, c.facts_run_at, c.recent, c.evaluated,"
     " c.run_id, c.run_issued_at, c.run_policies, c.run_asked,"
-    " p.passed, p.failed, p.errored, p.not_applicable, p.heard, p.spoke, p.times, p.added,"
+    " p.passed, p.failed, p.errored, p.not_applicable, p.heard, p.spoke, p.added, p.turns,"
     " e.stored_at, e.digest,"
     " s.hundredths, s.risk, s.compliant, s.bare_hundredths, s.bare_risk, s.bare_compliant"
     " FROM machine_token t JOIN machine m ON m.number = t.machine"
@@ -175,9 +177,9 @@ WRITE: Final = (
     " evaluated = excluded.evaluated, stale_at = excluded.stale_at, run_id = excluded.run_id"
 )
 WRITE_FACTS: Final = (
-    "INSERT INTO posture (passed, failed, errored, not_applicable, times, heard, spoke, added, machine)"
+    "INSERT INTO posture (passed, failed, errored, not_applicable, heard, spoke, added, turns, machine)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (machine) DO UPDATE SET"
     " passed = excluded.passed, failed = excluded.failed, errored = excluded.errored,"
-    " not_applicable = excluded.not_applicable, times = excluded.times, heard = excluded.heard,"
-    " spoke = excluded.spoke, added = excluded.added"
+    " not_applicable = excluded.not_applicable, heard = excluded.heard, spoke = excluded.spoke,"
+    " added = excluded.added, turns = excluded.turns"
 )

@@ -15,7 +15,7 @@ from controller.scoring.ledger import Ledger
 from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment
 from controller.scoring.standing import Figures
-from controller.store.columns import bitmap, encode, instant, length, note_times, truth
+from controller.store.columns import bitmap, encode, instant, length, truth
 from controller.store.context import Judged
 from controller.store.dealings import (
     WRITE,
@@ -27,6 +27,7 @@ from controller.store.dealings import (
 )
 from controller.store.driver import Record
 from controller.store.evidence_rows import ADD_LINE, EvidenceWriting
+from controller.store.outcome_times import MOST_TURNS
 from controller.store.port.machines import RUN_LIFE
 from controller.store.port.reports import Receipt, Submission
 from controller.store.report_scores import ADD_CHANGE, ReportScores
@@ -194,11 +195,16 @@ class ReportsWriting(ReportScores, EvidenceWriting):
             line = self.add_evidence(known, absorbed.evidence, received, scene.catalog)
             if line is not None:
                 scene.lines.append((known.number, line))
+        if absorbed.changed:
+            if known.turns >= MOST_TURNS:
+                self.pack_turns(known.number)
+                known.turns = 0
+            known.turns += 1
         report = submission.report
         repeatable = report.digest and not (absorbed.unknown_checks or absorbed.outdated_checks)
         heard = scene.heard(report.digest, asked) if repeatable else None
         if not same or heard != known.heard or added != known.added:
-            scene.postures.append(_facts(known, absorbed, received, heard))
+            scene.postures.append(_facts(known, absorbed, heard))
         if same:
             stored = known.overall if scene.judged.cursor is None else None
             return absorbed, stored or self.overall_of(profile, known.posture)
@@ -298,21 +304,18 @@ def _spoken_for(submission: Submission, found: dict[str, Dealings]) -> Dealings:
     return known
 
 
-def _facts(known: Dealings, absorbed: Absorbed, received: int, heard: bytes | None) -> Record:
+def _facts(known: Dealings, absorbed: Absorbed, heard: bytes | None) -> Record:
     """The posture row's new values, in the order of ``WRITE_FACTS``."""
-    times = known.times
-    if absorbed.changed:
-        times = note_times(times, absorbed.changed, received // 1_000_000)
     passed, failed, errored, not_applicable = absorbed.posture
     return (
         bitmap(passed),
         bitmap(failed),
         bitmap(errored),
         bitmap(not_applicable),
-        times,
         heard,
         bitmap(absorbed.reported),
         known.added,
+        known.turns,
         known.number,
     )
 

@@ -183,7 +183,7 @@ INSERT INTO machine_change (machine, at, cause_kind, cause_ref, cause_detail, ou
   SELECT machine, at, cause_kind, cause_ref, cause_detail, '[]',
   json_group_array(json_array(policy, hundredths, risk, compliant))
   FROM score_change GROUP BY machine, at, cause_kind, cause_ref, cause_detail;
-CREATE INDEX machine_change_machine ON machine_change (machine, at);
+CREATE INDEX machine_change_machine ON machine_change (machine, number, at);
 DROP TABLE transition;
 DROP TABLE score_change;
 CREATE TABLE evidence_line (number {serial}, machine BIGINT NOT NULL, body {bytes} NOT NULL);
@@ -193,6 +193,11 @@ ALTER TABLE posture ADD COLUMN added BIGINT NOT NULL DEFAULT 0;
 UPDATE posture SET added = (SELECT length(s.body) FROM evidence_since s WHERE s.machine = posture.machine)
   WHERE machine IN (SELECT machine FROM evidence_since);
 DROP TABLE evidence_since;
+CREATE TABLE outcome_time (machine INTEGER PRIMARY KEY, change BIGINT NOT NULL, body {bytes} NOT NULL);
+INSERT INTO outcome_time (machine, change, body)
+  SELECT machine, (SELECT coalesce(max(number), 0) FROM machine_change), times FROM posture;
+ALTER TABLE posture DROP COLUMN times;
+ALTER TABLE posture ADD COLUMN turns BIGINT NOT NULL DEFAULT 0;
 """
 
 MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from controller.store import schema
-from controller.store.columns import instant
+from controller.store.columns import Times, instant, pack_times
 from controller.store.port.fleet import Cause
 from controller.store.sqlite import driver
 from controller.store.store import SqlStore, open_store
-from tests.builders import NOW, add_key, enroll, make_check, make_policy
+from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_report, submit
 
 LATER = NOW + timedelta(hours=1)
 
@@ -99,9 +100,9 @@ def test_evidence_beside_the_whole_is_carried_into_lines(before: Callable[[str],
     put(
         folder,
         "INSERT INTO posture (machine, passed, failed, errored, not_applicable, times)"
-        " VALUES (?, x'', x'', x'', x'', x'')",
-        (1,),
-        (2,),
+        " VALUES (?, x'', x'', x'', x'', ?)",
+        (1, b""),
+        (2, b""),
     )
 
     store, uuid = with_a_machine(folder)
@@ -112,3 +113,37 @@ def test_evidence_beside_the_whole_is_carried_into_lines(before: Callable[[str],
     store.close()
     assert {id_: each.details for id_, each in found.items()} == {"c0": "changed", "c1": "at first"}
     assert added == [(1, len(lines)), (2, 0)]
+
+
+def test_times_are_carried_and_go_on(before: Callable[[str], Path]) -> None:
+    folder, seconds = before("0005_one_row_a_report"), int(NOW.timestamp())
+    noted = struct.pack("<BBIIII", 0, 2, 0, seconds + 60, 1 | 1 << 31, seconds + 120)
+    packed = pack_times({0: Times(seconds, seconds), 2: Times(seconds + 1, 0)})
+    put(
+        folder,
+        "INSERT INTO posture (machine, passed, failed, errored, not_applicable, times)"
+        " VALUES (1, x'', x'', x'', x'', ?)",
+        (noted + packed,),
+    )
+    put(
+        folder,
+        "INSERT INTO transition (machine, at, position, before, after) VALUES (1, ?, ?, ?, ?)",
+        (instant(NOW), 0, "passed", "failed"),
+    )
+
+    store, uuid = with_a_machine(folder)
+
+    carried = {
+        0: Times(seconds + 60, seconds),
+        1: Times(seconds + 120, seconds + 120),
+        2: Times(seconds + 1, 0),
+    }
+    with store.write() as tx:
+        assert tx.times_of(1) == carried
+        machine = tx.machine(uuid)
+        assert machine is not None
+        submit(tx, machine, "token", make_report({"c1": "passed"}, at=LATER), LATER)
+    with store.read() as reading:
+        turned = {1: Times(int(LATER.timestamp()), seconds + 120)}
+        assert reading.times_of(1) == carried | turned
+    store.close()
