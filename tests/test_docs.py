@@ -150,6 +150,13 @@ def test_no_program_names_a_path_of_the_machine_it_was_written_on() -> None:
     }
 
 
+def test_no_file_holds_both_sides_of_a_merge() -> None:
+    both = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    folders = ("controller", "tests", "checks", "policies", "exceptions")
+    written = [each for folder in folders for each in ROOT.glob(f"{folder}/**/*.[py][ya]*")]
+    assert [each for each in (*PAGES, *written) if both.search(each.read_text())] == []
+
+
 def test_the_page_of_documents_has_every_field() -> None:
     page = (ROOT / "docs/reference/documents.md").read_text()
     models: list[type[documents.Document]] = [
