@@ -163,6 +163,31 @@ def test_what_only_looks_like_a_report_is_refused_by_whoever_has_its_bytes(
     assert isinstance(fine, Receipt)
 
 
+def test_a_fleet_that_nobody_has_heard_yet_is_taken_but_for_what_is_no_report(
+    recorder: Recorder, store: SqlStore
+) -> None:
+    with store.write() as tx:
+        machines = [enroll(tx, f"token-{n}") for n in range(40)]
+    batch = []
+    for n, each in enumerate(machines):
+        results = [result(f"c{k}", "failed" if k == n % 8 else "passed") for k in range(8)]
+        data = body(results, n)
+        if n % 13 == 5:
+            data = data.replace(b'"failed"', b'"splendid"')
+        submitted, _ = heard(each, data, Hearing(), n + 1)
+        batch.append(submitted._replace(token_hash=sha(f"token-{n}")))
+
+    outcomes = recorder.record(batch)
+
+    for n, outcome in enumerate(outcomes):
+        if n % 13 == 5:
+            assert isinstance(outcome, RejectedError)
+        else:
+            assert isinstance(outcome, Receipt)
+            assert (outcome.report_id, outcome.changed) == (batch[n].report.report_id, 8)
+    assert_recounted(store)
+
+
 def test_both_ways_say_the_same(
     store: SqlStore, machine: Machine, apart: ProcessRecorder, tmp_path: Path
 ) -> None:

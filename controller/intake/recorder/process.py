@@ -13,8 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,8 @@ _GRACE_SECONDS: Final = 0.5
 """For a process that has hung up to be gone."""
 _REST_SECONDS: Final = (1.0, 60.0)
 """Until another process is started: at first, doubled each time, and at most."""
+_PORTION: Final = 8
+"""Reports read whole that are recorded together, while the next are read."""
 _BUFFER_BYTES: Final = 1024 * 1024
 _LOST: Final = (OSError, EOFError, msgspec.DecodeError)
 _log = logging.getLogger(__name__)
@@ -109,34 +112,48 @@ class ProcessRecorder:
             OSError, EOFError, msgspec.DecodeError: The process is lost.
             ControllerError: Nothing was taken.
         """
-        outcomes = self._ask(submissions)
+        (outcomes,) = self._ask(iter([submissions]))
         wanted = [n for n, each in enumerate(outcomes) if isinstance(each, WholeWantedError)]
-        whole: dict[int, Submission] = {}
-        for n in wanted:
-            try:
-                whole[n] = _whole(submissions[n])
-            except ControllerError as error:  # it is no report
-                outcomes[n] = error
-        if whole:
-            try:
-                again = self._ask(list(whole.values()))
-            except ControllerError as error:  # the others are on disk
-                again = [error] * len(whole)
-            for n, each in zip(whole, again, strict=True):
+        whole: list[int] = []
+
+        def portions() -> Iterator[list[Submission]]:
+            for start in range(0, len(wanted), _PORTION):
+                read = []
+                for n in wanted[start : start + _PORTION]:
+                    try:
+                        read.append(_whole(submissions[n]))
+                        whole.append(n)
+                    except ControllerError as error:  # it is no report
+                        outcomes[n] = error
+                if read:
+                    yield read
+
+        try:
+            # ``whole`` grows as portions are asked for.
+            for each, n in zip(chain.from_iterable(self._ask(portions())), whole, strict=False):
                 outcomes[n] = each
+        except ControllerError as error:  # the others are on disk
+            for n in wanted:
+                if isinstance(outcomes[n], WholeWantedError):
+                    outcomes[n] = error
         return outcomes
 
-    def _ask(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        if self._other is None:
-            raise EOFError
-        message = messages.batch(submissions)
-        with self._store.lend():
-            heard = self._other.ask(message)
-        outcomes = messages.outcomes_of(heard)
-        if len(outcomes) != len(submissions):
-            raise EOFError
-        self._rest = _REST_SECONDS[0]
-        return outcomes
+    def _ask(self, batches: Iterator[Sequence[Submission]]) -> Iterator[list[Receipt | Exception]]:
+        """Have batches recorded; while the process works on one, the next is made ready."""
+        batch = next(batches, None)
+        while batch is not None:
+            if self._other is None:
+                raise EOFError
+            message, count = messages.batch(batch), len(batch)
+            with self._store.lend():
+                self._other.send(message)
+                batch = next(batches, None)
+                heard = self._other.hear()
+            outcomes = messages.outcomes_of(heard)
+            if len(outcomes) != count:
+                raise EOFError
+            self._rest = _REST_SECONDS[0]
+            yield outcomes
 
     def _lose(self, error: BaseException) -> None:
         """Go on without the process for a while."""
@@ -221,13 +238,12 @@ class _Other:
                 raise EOFError
         return True
 
-    def ask(self, message: bytes) -> bytes:
-        """Send a batch and wait for the answer.
-
-        Raises:
-            OSError, EOFError: It is lost.
-        """
+    def send(self, message: bytes) -> None:
+        """Send a batch. Raises ``OSError`` when it is lost."""
         messages.send(self._connection, message)
+
+    def hear(self) -> bytes:
+        """Wait for the answer to a batch. Raises ``OSError`` or ``EOFError`` when it is lost."""
         return messages.receive(self._connection)
 
     def end(self, seconds: float) -> str:
