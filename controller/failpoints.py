@@ -20,11 +20,14 @@ PassPoint = Literal[
     "before_finish",
 ]
 OutboxPoint = Literal["before_send", "after_send", "inside_note"]
-Point = PassPoint | OutboxPoint
+RecordingPoint = Literal["inside_recording", "after_recording"]
+Point = PassPoint | OutboxPoint | RecordingPoint
 PASS_POINTS: Final[tuple[PassPoint, ...]] = get_args(PassPoint)
 """In a pass over a source."""
 OUTBOX_POINTS: Final[tuple[OutboxPoint, ...]] = get_args(OutboxPoint)
 """In bringing a message to a target."""
+RECORDING_POINTS: Final[tuple[RecordingPoint, ...]] = get_args(RecordingPoint)
+"""In the process that records reports."""
 VARIABLE: Final = "GITWARD_FAIL_AT"
 
 

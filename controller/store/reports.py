@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from controller.errors import ControllerError, UnauthenticatedError
-from controller.model.report import Report, Since
+from controller.model.report import Report, Since, WholeWantedError
 from controller.model.terms import RISK_LEVELS
 from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
@@ -98,7 +98,7 @@ class ReportsWriting(ReportScores, EvidenceWriting):
                     known = _spoken_for(submission, found)
                     answers[n] = self._record(submission, known, scene)
                     latest = max(latest or submission.received_at, submission.received_at)
-                except ControllerError as error:
+                except (ControllerError, WholeWantedError) as error:
                     answers[n] = error
             self._write_out(scene)
         if latest is not None:
