@@ -52,30 +52,32 @@ def figures_after(
         for masks, reach in zip(distinct, profile.reaches, strict=True)
     ]
     # One loop and no calls: this is done for every report in which something turned.
-    found: list[Figures] = []
-    for each, was in zip((overall, *policies), known, strict=True):
-        place, bare_place, numerator, denominator = each
-        shown, bare = was[:3], was[3:]
-        if (anew := weighed[place]) is not None:
-            weight, total, risk = anew
+    number, found = RISK_NUMBER, list(known)
+    for index, (place, bare_place, numerator, denominator) in enumerate((overall, *policies)):
+        anew, bare_anew = weighed[place], weighed[bare_place]
+        hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant = known[index]
+        if anew is not None:
+            weight, total, name = anew
+            risk, hundredths, compliant = number[name], None, None
             if total:
+                hundredths = weight * 10_000 // total
                 compliant = 1 if denominator * weight >= numerator * total else 0
-                shown = weight * 10_000 // total, RISK_NUMBER[risk], compliant
-            else:
-                shown = None, RISK_NUMBER[risk], None
-        if bare_place == place:
-            bare = shown
-        elif (anew := weighed[bare_place]) is not None:
-            weight, total, risk = anew
+            if bare_place == place:
+                found[index] = hundredths, risk, compliant, hundredths, risk, compliant
+                continue
+        if bare_anew is not None:
+            weight, total, name = bare_anew
+            bare_risk, bare_hundredths, bare_compliant = number[name], None, None
             if total:
-                compliant = 1 if denominator * weight >= numerator * total else 0
-                bare = weight * 10_000 // total, RISK_NUMBER[risk], compliant
-            else:
-                bare = None, RISK_NUMBER[risk], None
-        found.append((*shown, *bare))
-    hundredths, risk_number, _, bare_hundredths, bare_risk, _ = found[0]
-    verdict, bare_verdict = (_all([each[place] for each in found[1:]]) for place in (2, 5))
-    found[0] = hundredths, risk_number, verdict, bare_hundredths, bare_risk, bare_verdict
+                bare_hundredths = weight * 10_000 // total
+                bare_compliant = 1 if denominator * weight >= numerator * total else 0
+        found[index] = hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant
+    hundredths, risk, _, bare_hundredths, bare_risk, _ = found[0]
+    verdict, bare_verdict = (
+        _all([each[2] for each in found[1:]]),
+        _all([each[5] for each in found[1:]]),
+    )
+    found[0] = hundredths, risk, verdict, bare_hundredths, bare_risk, bare_verdict
     return found
 
 
