@@ -12,7 +12,7 @@ import msgspec
 from controller.model.posture import Posture
 from controller.model.terms import Platform
 from controller.scoring.absorb import Catalog
-from controller.scoring.standing import Figures
+from controller.scoring.standing import Figures, Shown
 from controller.store.columns import instants_of, tags_of
 from controller.store.driver import Record, Session, Value
 
@@ -79,7 +79,8 @@ class Dealings:
             if passed is not None
             else Posture()
         )
-        self.overall: Figures | None = tuple(overall) if overall[1] is not None else None
+        hundredths, risk, compliant = overall
+        self.overall: Shown | None = (hundredths, risk, compliant) if risk is not None else None
         """As stored in the rows that readers see."""
         self.scores: dict[int, Figures] | None = None
         """All of them, by the key of their row; none where they have not been read."""
@@ -120,7 +121,7 @@ _READ: Final = (
     " c.run_id, c.run_issued_at, c.run_policies, c.run_asked,"
     " p.passed, p.failed, p.errored, p.not_applicable, p.heard, p.spoke, p.added, p.turns,"
     " e.stored_at, e.digest,"
-    " s.hundredths, s.risk, s.compliant, s.bare_hundredths, s.bare_risk, s.bare_compliant"
+    " s.hundredths, s.risk, s.compliant"
     " FROM machine_token t JOIN machine m ON m.number = t.machine"
     " JOIN contact c ON c.machine = m.number"
     " LEFT JOIN posture p ON p.machine = m.number"

@@ -14,7 +14,7 @@ from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
 from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment
-from controller.scoring.standing import Figures
+from controller.scoring.standing import Shown
 from controller.store.columns import bitmap, encode, instant, length, truth
 from controller.store.context import Judged
 from controller.store.dealings import (
@@ -185,7 +185,7 @@ class ReportsWriting(ReportScores, EvidenceWriting):
         received: int,
         scene: _Scene,
         asked: int,
-    ) -> tuple[Absorbed, Figures]:
+    ) -> tuple[Absorbed, Shown]:
         """Write facts and scores, as far as they are new; the overall standing that follows."""
         absorbed, few = self._absorb(known, submission.report, received, scene, asked)
         same, added = absorbed.posture == known.posture, known.added
@@ -344,13 +344,14 @@ def _wins(known: Dealings, collected: int, report_id: str, *, answers_run: bool)
 
 def _receipt(
     report_id: str,
-    overall: Figures,
+    overall: Shown,
     absorbed: Absorbed | None = None,
     *,
     duplicate: bool = False,
     superseded: bool = False,
 ) -> Receipt:
-    hundredths, risk, compliant = overall[0], RISK_LEVELS[overall[1]], truth(overall[2])
+    hundredths, place, verdict = overall
+    risk, compliant = RISK_LEVELS[place], truth(verdict)
     if absorbed is None:
         return Receipt(report_id, 0, 0, duplicate, superseded, (), (), hundredths, risk, compliant)
     return Receipt(
