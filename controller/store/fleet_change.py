@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from time import monotonic
 from typing import Final
@@ -22,8 +23,9 @@ from controller.scoring.ledger import Ledger, effective
 from controller.scoring.many import FEW, score_many
 from controller.scoring.rulebook import kinds
 from controller.store.carrying import Carrying
-from controller.store.columns import instant, posture_of, tags_of
+from controller.store.columns import instant, postures_of, tags_of
 from controller.store.context import Judged
+from controller.store.driver import Record
 from controller.store.machine_list import WALKED
 from controller.store.port.fleet import Cause
 from controller.store.portion import PLACE, SHOWN, WHOLE, Portion
@@ -33,9 +35,14 @@ from controller.store.staleness import Subject
 CHUNK: Final = 10_000
 """How many machines one step of a fleet-wide change takes at most."""
 PORTION: Final = 1_000
-"""How many are judged between two looks at the clock."""
+"""How many are judged in a step before the first look at the clock."""
+_LEAST: Final = 200
+_MOST: Final = 5_000
+"""Bounds of each portion after it."""
+_SURE: Final = 0.85
+"""How much of the time left a portion is made to take."""
 STEP_SECONDS: Final = 0.12
-"""A step ends before the portion that would probably take it beyond this; it bounds how long writers wait.
+"""A step has no portion that would probably take it beyond this; it bounds how long writers wait.
 
 Longer steps are cheaper: each writes anew the pages of the index of scores that it touches, nearly all."""
 
@@ -59,9 +66,7 @@ class FleetChange(ScoreRows, Carrying):
             rows = self.db.all(
                 f"{query} AND m.number > ? ORDER BY m.number LIMIT ?", (after, limit)
             )
-        return [
-            Subject(row[0], row[1], row[2], tags_of(row[3]), posture_of(row[4:8])) for row in rows
-        ]
+        return _subjects_of(rows)
 
     def _begin_fleet_change(
         self,
@@ -175,11 +180,29 @@ class FleetChange(ScoreRows, Carrying):
         self.end_movement()
 
 
+def _subjects_of(rows: Sequence[Record]) -> list[Subject]:
+    """Machines with their postures, from rows."""
+    if not rows:
+        return []
+    numbers, uuids, systems, tags, *bits = zip(*rows, strict=True)
+    made = zip(numbers, uuids, systems, map(tags_of, tags), postures_of(*bits), strict=True)
+    return list(map(_subject, made))
+
+
+_subject: Final = partial(tuple.__new__, Subject)
+
+
 def _portions(machines: int) -> Iterator[int]:
-    """How many machines to judge, portion by portion, until a step is over."""
-    ends, took = monotonic() + STEP_SECONDS, 0.0
-    while machines > 0 and (now := monotonic()) + took < ends:
-        size = min(machines, PORTION)
-        machines -= size
+    """How many machines to judge, portion by portion, until a step is over.
+
+    The first portion tells how long a machine takes, and so how many there is time for: machines of
+    one kind are judged at the lower price the more they are.
+    """
+    ends, size = monotonic() + STEP_SECONDS, min(machines, PORTION)
+    while size:
+        began = monotonic()
         yield size
-        took = monotonic() - now
+        machines -= size
+        now = monotonic()
+        room = int(size * _SURE * (ends - now) / (now - began))
+        size = min(machines, room, _MOST) if room >= _LEAST else 0
