@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from controller.failpoints import reached
 from controller.scoring.carry import Carry
 from controller.scoring.ledger import Ledger, effective
 from controller.scoring.many import FEW, score_many
@@ -118,8 +119,10 @@ class FleetChange(ScoreRows, Carrying):
             if judged.schedules:
                 self.restale(subjects)
             judged = replace(judged, cursor=subjects[-1].number)
+            reached("after_portion")
         self.save_judged(judged)
         self.post(ledger, 1 - judged.slot, as_of)
+        reached("inside_step")
         return True
 
     def _rescore(self, judged: Judged, subjects: Sequence[Subject], ledger: Ledger) -> None:
@@ -163,6 +166,7 @@ class FleetChange(ScoreRows, Carrying):
             )
 
     def _finish_fleet_change(self, judged: Judged, as_of: datetime) -> None:
+        reached("before_switch")
         slot = 1 - judged.slot
         self.db.run("DELETE FROM score WHERE slot = ? AND machine > ?", (slot, judged.cursor))
         self.save_judged(
@@ -178,6 +182,7 @@ class FleetChange(ScoreRows, Carrying):
         )
         self.set_trend(as_of)
         self.end_movement()
+        reached("inside_switch")
 
 
 def _subjects_of(rows: Sequence[Record]) -> list[Subject]:
