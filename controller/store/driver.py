@@ -66,6 +66,10 @@ class Driver(Protocol):
         """The one transaction that may write; committed durably when its block ends."""
         ...
 
+    def idle(self) -> AbstractContextManager[None]:
+        """Nothing is written from here until the block ends; whoever wants to write waits."""
+        ...
+
     def glance(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:
         """One row, outside any snapshot: for what is asked at every request and found by its key."""
         ...

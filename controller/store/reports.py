@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.errors import ControllerError, UnauthenticatedError
-from controller.model.report import Report, Since
+from controller.model.report import Report, Since, WholeWantedError
 from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
 from controller.scoring.profile import Profile
@@ -95,7 +95,7 @@ class ReportsWriting(Rescoring, EvidenceWriting):
                     known.kept = kept.get(known.number)
                     answers[n] = self._record(submission, known, scene)
                     latest = max(latest or submission.received_at, submission.received_at)
-                except ControllerError as error:
+                except (ControllerError, WholeWantedError) as error:
                     answers[n] = error
             self._write_out(scene)
         if latest is not None:

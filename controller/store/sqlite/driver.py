@@ -1,7 +1,8 @@
 """SQLite behind the driver port.
 
-One connection owns every write and every checkpoint; all others are read-only. That, and a library
-of at least 3.51.3, keeps the WAL-reset race of older releases out by construction.
+One connection a process owns every write and every checkpoint; all others are read-only. The process
+that records reports writes while the controller's own writer is idle. That, and a library of at least
+3.51.3, keeps the WAL-reset race of older releases out by construction.
 """
 
 from __future__ import annotations
@@ -231,6 +232,11 @@ class SqliteDriver:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        with self._lock:
+            yield
 
     def _begin(self) -> None:
         """Begin to write, as soon as no other process does."""
