@@ -8,7 +8,7 @@ set, whole, until the new one is complete and a single row flips. So nobody ever
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -43,9 +43,14 @@ _MOST: Final = 5_000
 _SURE: Final = 0.85
 """How much of the time left a portion is made to take."""
 STEP_SECONDS: Final = 0.12
-"""A step has no portion that would probably take it beyond this; it bounds how long writers wait.
+"""A step has no portion that would probably take it beyond this; it bounds how long writers wait."""
+LONGEST_SECONDS: Final = 0.25
+"""How long a step goes on while nobody else wants to write.
 
-Longer steps are cheaper: each writes anew the pages of the index of scores that it touches, nearly all."""
+Longer steps are cheaper: each writes anew the pages of the index of scores that it touches, nearly all.
+"""
+_SPELL: Final = 0.05
+"""For how long it goes on before it looks again whether anybody does."""
 
 
 class FleetChange(ScoreRows, Carrying):
@@ -103,7 +108,7 @@ class FleetChange(ScoreRows, Carrying):
         if judged.cursor is None:
             return False
         ledger = Ledger()
-        for size in _portions(self.chunk):
+        for size in _portions(self.chunk, self.db.wanted):
             subjects = self.subjects(after=judged.cursor or 0, limit=size)
             if not subjects and judged is begun:
                 self._finish_fleet_change(judged, as_of)
@@ -197,17 +202,21 @@ def _subjects_of(rows: Sequence[Record]) -> list[Subject]:
 _subject: Final = partial(tuple.__new__, Subject)
 
 
-def _portions(machines: int) -> Iterator[int]:
+def _portions(machines: int, wanted: Callable[[], bool]) -> Iterator[int]:
     """How many machines to judge, portion by portion, until a step is over.
 
     The first portion tells how long a machine takes, and so how many there is time for: machines of
     one kind are judged at the lower price the more they are.
     """
-    ends, size = monotonic() + STEP_SECONDS, min(machines, PORTION)
+    begun = monotonic()
+    ends, size = begun + STEP_SECONDS, min(machines, PORTION)
     while size:
         began = monotonic()
         yield size
         machines -= size
         now = monotonic()
-        room = int(size * _SURE * (ends - now) / (now - began))
+        a_second = _SURE * size / (now - began)
+        room = int(a_second * (ends - now))
+        if room < _LEAST and not wanted():
+            room = int(a_second * min(_SPELL, begun + LONGEST_SECONDS - now))
         size = min(machines, room, _MOST) if room >= _LEAST else 0
