@@ -16,10 +16,11 @@ from controller.model.source import Commit, RevisionRecord
 from controller.model.terms import Kind
 from controller.scoring.carry import Carry
 from controller.store.audit import Entry
+from controller.store.columns import instant
 from controller.store.definitions import Definitions
 from controller.store.differences import kept
 from controller.store.driver import Value
-from controller.store.object_rows import SAVE_OBJECT, ObjectRows
+from controller.store.object_rows import SAVE_OBJECT, ObjectRows, position_of
 from controller.store.port.fleet import Cause
 
 _MANY: Final = 200
@@ -92,7 +93,8 @@ class PlanWriting(ObjectRows):
     ) -> list[Carry]:
         """Write what the plan changes; definitions that may be judged again from evidence."""
         definitions = Definitions(self.db, all_at_once=len(plan.operations) > _MANY)
-        manager, carry = f"git:{source}", list[Carry]()
+        manager, carry, now = f"git:{source}", list[Carry](), instant(as_of)
+        in_force = self.in_force()
         rows: list[Sequence[Value]] = []
         for each in plan.operations:
             if each.document is None:
@@ -103,9 +105,9 @@ class PlanWriting(ObjectRows):
             commit = provenance.get(each.place.path)
             by, link = commit.sha if commit else record.sha, links.get((each.kind, each.id))
             origin = GitOrigin(source, each.place.path, each.place.line, by, link)
-            position, carried = self.position_of(each.document, definitions)
+            position, carried = position_of(each.document, definitions, in_force)
             carry += carried
-            rows.append(self.row_for(each.document, manager, origin, position, as_of))
+            rows.append(self.row_for(each.document, manager, origin, position, now))
         definitions.write()
         self.db.many(SAVE_OBJECT, rows)
         return carry
