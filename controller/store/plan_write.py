@@ -13,7 +13,7 @@ from controller.model.documents import Policy, RepositorySettings
 from controller.model.managed import GitOrigin
 from controller.model.plan import Operation, Plan
 from controller.model.source import Commit, RevisionRecord
-from controller.model.terms import Kind
+from controller.model.terms import KINDS, Kind
 from controller.scoring.carry import Carry
 from controller.store.audit import Entry
 from controller.store.columns import instant
@@ -21,6 +21,7 @@ from controller.store.definitions import Definitions
 from controller.store.differences import kept
 from controller.store.driver import Value
 from controller.store.object_rows import SAVE_OBJECT, ObjectRows, position_of
+from controller.store.port.configuration import InForce
 from controller.store.port.fleet import Cause
 
 _MANY: Final = 200
@@ -52,7 +53,6 @@ class PlanWriting(ObjectRows):
         moved = {key: place for key, place in (places or {}).items() if key not in written}
         self._update_places(manager, moved, links or {}, provenance)
         self._save_settings(source, settings)
-        self._read_back(plan, manager)
         judged = self.judged()
         self.save_judged(replace(judged, revision=record.revision))
         settings_changed = settings != own
@@ -66,6 +66,7 @@ class PlanWriting(ObjectRows):
             numbers = None if settings_changed else self.concerned([*touched, *buried])
             cause = Cause("commit", record.revision, record.subject[:200])
             self.configuration_changed(before, cause, as_of, numbers, carry)
+            _check_arrived(plan, manager, self.in_force())
         else:
             # Places and the revision in force have moved; nothing is judged again.
             self.bump("generation")
@@ -223,15 +224,23 @@ class PlanWriting(ObjectRows):
             (source, settings.model_dump_json()),
         )
 
-    def _read_back(self, plan: Plan, manager: str) -> None:
-        """Refuse a transaction in which an operation was lost."""
-        managers = self._managers(plan)
-        for operation in plan.operations:
-            wanted = None if operation.document is None else manager
-            if managers.get((operation.kind, operation.id)) != wanted:
-                raise ConflictError(
-                    f"{operation.op} of {operation.kind} {operation.id!r} did not arrive in the store"
-                )
+
+def _check_arrived(plan: Plan, manager: str, in_force: InForce) -> None:
+    """Refuse a transaction in which an operation was lost.
+
+    Args:
+        plan: What was written.
+        manager: Of what it declares.
+        in_force: As derived from the rows that are there since.
+    """
+    tables = {kind: in_force.of_kind(kind) for kind in KINDS}
+    for operation in plan.operations:
+        found = tables[operation.kind].get(operation.id)
+        wanted = None if operation.document is None else manager
+        if (found and found.manager) != wanted:
+            raise ConflictError(
+                f"{operation.op} of {operation.kind} {operation.id!r} did not arrive in the store"
+            )
 
 
 def _entries(
