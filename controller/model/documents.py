@@ -91,10 +91,16 @@ Texts = Annotated[tuple[Text, ...], Field(strict=False, max_length=50)]
 # Maps have a factory: of a map as the default each document would get a deep copy.
 
 
-class Document(BaseModel):
+class Document(BaseModel):  # noqa: PLW1641 - pydantic gives what is frozen its hash
     """Strict, frozen, and without room for fields nobody knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def __eq__(self, other: object) -> bool:
+        """As pydantic's own for what has fields and nothing else, several times as fast."""
+        if self.__class__ is not other.__class__:
+            return NotImplemented
+        return self is other or self.__dict__ == other.__dict__
 
 
 class Policy(Document):

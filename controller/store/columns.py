@@ -227,9 +227,10 @@ def standing_of(columns: tuple[Any, ...]) -> Standing:
     )
 
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+canonical: Final = msgspec.json.Encoder(order="sorted").encode
+"""Canonical JSON as bytes: sorted keys, no blanks."""
 
 
 def to_json(value: object) -> str:
-    """Canonical JSON: sorted keys, no blanks."""
-    return _encode(value).decode()
+    """As ``canonical``, as a text."""
+    return canonical(value).decode()
