@@ -8,8 +8,9 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from functools import lru_cache, partial
+from itertools import repeat
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -67,6 +68,19 @@ def posture_of(columns: tuple[bytes, bytes, bytes, bytes]) -> Posture:
         read(errored, "little"),
         read(not_applicable, "little"),
     )
+
+
+def postures_of(*columns: Iterable[bytes]) -> list[Posture]:
+    """Postures of many machines, from each of the four columns of all of them.
+
+    Records are made without a Python call for each: there are as many as machines.
+    """
+    bits = [map(int.from_bytes, column, repeat(_LITTLE)) for column in columns]
+    return list(map(_posture, zip(*bits, strict=True)))
+
+
+_LITTLE: Final[Literal["little"]] = "little"
+_posture: Final = partial(tuple.__new__, Posture)
 
 
 class Times(NamedTuple):
@@ -179,9 +193,10 @@ def encode(value: object) -> str:
     return _ENCODER.encode(value).decode()
 
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+canonical: Final = msgspec.json.Encoder(order="sorted").encode
+"""Canonical JSON as bytes: sorted keys, no blanks."""
 
 
 def to_json(value: object) -> str:
-    """Canonical JSON: sorted keys, no blanks."""
-    return _encode(value).decode()
+    """As ``canonical``, as a text."""
+    return canonical(value).decode()

@@ -41,6 +41,10 @@ class Session(Protocol):
         """
         ...
 
+    def wanted(self) -> bool:
+        """Whether somebody in this process waits for this transaction's end, to write in turn."""
+        ...
+
     def give_back(self, pages: int) -> bool:
         """Give some of the room that deletes left back to the file system; whether there is more."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -65,9 +66,14 @@ _MOST_EVENTS: Final = 12
 
 def _packed(body: bytes, number: int, key: int) -> Iterator[tuple[Any, ...]]:
     """What a chunk says of one machine under one policy."""
-    for machine, policy, *values in msgspec.json.decode(zlib.decompress(body)):
-        if machine == number and policy == key:
-            yield tuple(values)
+    for first, second, *values in msgspec.json.decode(zlib.decompress(body)):
+        if isinstance(second, int):  # before it was kept by column: a machine, a policy
+            if first == number and second == key:
+                yield tuple(values)
+        elif first == key:
+            place = bisect_left(second, number)
+            if second[place : place + 1] == [number]:
+                yield tuple(column[place] for column in values)
 
 
 def _moved(key: int) -> str:

@@ -20,6 +20,7 @@ from controller.failpoints import RECORDING_POINTS, VARIABLE
 from controller.intake.hearing import Hearing
 from controller.intake.intake import Intake
 from controller.intake.recorder import messages
+from controller.intake.recorder.channel import Channel
 from controller.intake.recorder.direct import DirectRecorder
 from controller.intake.recorder.interface import Recorder
 from controller.intake.recorder.process import ProcessRecorder
@@ -381,18 +382,18 @@ class BrokenStore:
 def test_a_bug_in_the_process_is_told_with_its_place_and_does_not_end_it(
     machine: Machine,
 ) -> None:
-    ours, its = socket.socketpair()
-    with ours, its:
-        serving = threading.Thread(target=serve, args=(its, BrokenStore()))
-        serving.start()
-        assert messages.receive(ours) == messages.READY
+    ours, its = (Channel(each) for each in socket.socketpair())
+    serving = threading.Thread(target=serve, args=(its, BrokenStore()))
+    serving.start()
+    with ours:
+        assert ours.receive() == messages.READY
         for _ in range(2):
-            messages.send(ours, messages.batch([submission(machine, 1)]))
+            ours.send(messages.batch([submission(machine, 1)]))
             with pytest.raises(RuntimeError, match=r"(?s)test_recorder\.py.*a bug"):
-                messages.outcomes_of(messages.receive(ours))
-        ours.shutdown(socket.SHUT_RDWR)
-        serving.join(WAIT)
-        assert not serving.is_alive()
+                messages.outcomes_of(ours.receive())
+    serving.join(WAIT)
+    assert not serving.is_alive()
+    its.close()
 
 
 def test_a_batch_arrives_as_it_was_sent(machine: Machine) -> None:

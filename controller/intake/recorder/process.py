@@ -24,6 +24,7 @@ import msgspec
 from controller.errors import ControllerError, LeaseLostError
 from controller.failpoints import VARIABLE
 from controller.intake.recorder import messages
+from controller.intake.recorder.channel import Channel
 from controller.intake.recorder.direct import DirectRecorder
 from controller.model.report import WholeWantedError
 from controller.store.port.reports import Receipt, Submission
@@ -38,7 +39,6 @@ _REST_SECONDS: Final = (1.0, 60.0)
 """Until another process is started: at first, doubled each time, and at most."""
 _PORTION: Final = 8
 """Reports read whole that are recorded together, while the next are read."""
-_BUFFER_BYTES: Final = 1024 * 1024
 _LOST: Final = (OSError, EOFError, msgspec.DecodeError)
 _log = logging.getLogger(__name__)
 
@@ -196,9 +196,6 @@ class _Other:
     def __init__(self, data: Path, hello: messages.Hello) -> None:
         ours, its = socket.socketpair()
         with its:
-            for end in (ours, its):
-                for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                    end.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-P", "-m", "controller.recording", str(data.absolute())],
                 cwd="/",
@@ -207,11 +204,10 @@ class _Other:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._connection = ours
+        self._channel = Channel(ours, _PATIENCE_SECONDS)
         self._ready = False
-        ours.settimeout(_PATIENCE_SECONDS)
         try:
-            messages.send(ours, messages.encode(hello))
+            self._channel.send(messages.encode(hello))
         except OSError:
             self.end(_GRACE_SECONDS)
             raise
@@ -226,29 +222,23 @@ class _Other:
         Raises:
             OSError, EOFError: It is lost.
         """
-        if not self._ready:
-            self._connection.setblocking(False)
-            try:
-                self._ready = bool(self._connection.recv(1, socket.MSG_PEEK))
-            except BlockingIOError:
-                return False
-            finally:
-                self._connection.settimeout(_PATIENCE_SECONDS)
-            if not self._ready or messages.receive(self._connection) != messages.READY:
+        if not self._ready and self._channel.waits():
+            if self._channel.receive() != messages.READY:
                 raise EOFError
-        return True
+            self._ready = True
+        return self._ready
 
     def send(self, message: bytes) -> None:
         """Send a batch. Raises ``OSError`` when it is lost."""
-        messages.send(self._connection, message)
+        self._channel.send(message)
 
     def hear(self) -> bytes:
         """Wait for the answer to a batch. Raises ``OSError`` or ``EOFError`` when it is lost."""
-        return messages.receive(self._connection)
+        return self._channel.receive()
 
     def end(self, seconds: float) -> str:
         """Hang up, wait so long, then kill; how it ended, in words."""
-        self._connection.close()
+        self._channel.close()
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:

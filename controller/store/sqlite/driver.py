@@ -11,7 +11,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,7 @@ from sqlite_utils.migrations import Migrations
 from controller.errors import SchemaMismatchError, StoreUnavailableError
 from controller.store.driver import Record, Value
 from controller.store.schema import MIGRATIONS, statements
+from controller.store.sqlite.turns import Turns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -71,11 +72,18 @@ def _for_rows(sql: str, count: int) -> str:
     return _VALUES.sub(lambda found: f" VALUES {', '.join([found[1]] * count)}", sql, count=1)
 
 
+def _nobody() -> bool:
+    return False
+
+
 class SqliteSession:
     """A connection inside a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, wanted: Callable[[], bool] = _nobody
+    ) -> None:
         self._connection = connection
+        self.wanted = wanted
 
     def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]:
         return self._connection.execute(sql, parameters).fetchall()
@@ -146,7 +154,7 @@ class SqliteDriver:
         """
         self._path = path
         self._patience = patience
-        self._lock = threading.RLock()
+        self._turns = Turns()
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._readers: set[sqlite3.Connection] = set()
         with _translated():
@@ -218,10 +226,10 @@ class SqliteDriver:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[SqliteSession]:
-        with self._lock, _translated():
+        with self._turns, _translated():
             self._begin()
             try:
-                yield SqliteSession(self._writer)
+                yield SqliteSession(self._writer, self._turns.wanted)
                 self._writer.execute("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:
@@ -230,7 +238,7 @@ class SqliteDriver:
 
     @contextlib.contextmanager
     def idle(self) -> Iterator[None]:
-        with self._lock:
+        with self._turns:
             yield
 
     def _begin(self) -> None:
@@ -266,7 +274,7 @@ class SqliteDriver:
 
     def close(self) -> None:
         """Close every connection; the last one folds the log into the database."""
-        with self._lock:
+        with self._turns:
             for connection in self._readers:
                 connection.close()
             self._readers.clear()
