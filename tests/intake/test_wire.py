@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from math import inf
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.errors import MalformedError, RejectedError
@@ -112,6 +113,11 @@ _RESULT = st.fixed_dictionaries(
 )
 
 
+@example(
+    [{"check_id": "", "status": "passed", "actual_value": inf, "rows": [{"": 2**63}]}],
+    None,
+    ascii_only=True,
+)
 @given(
     st.lists(_RESULT, max_size=3),
     st.sampled_from([None, (",", ":"), (", ", ": ")]),
@@ -122,13 +128,13 @@ def test_the_order_of_fields_and_the_blanks_decide_nothing(
 ) -> None:
     """Our agent's own order is read in a shorter way than any other."""
     ours = ("check_id", "digest", "status", "actual_value", "details", "rows")
-    found: list[Report | type[RejectedError]] = []
+    found: list[Report | None] = []
     for order in (ours, ours[::-1]):
         ordered = [{key: each[key] for key in order if key in each} for each in results]
         report = {"report_id": ID, "collected_at": "2026-06-01T12:00:00Z", "results": ordered}
         text = json.dumps(report, ensure_ascii=ascii_only, separators=separators)
         try:
             found.append(parse_report(text.encode("utf-8", "surrogatepass")))
-        except RejectedError as error:
-            found.append(type(error))
+        except RejectedError:  # where two things are wrong, the first is named
+            found.append(None)
     assert found[0] == found[1]
