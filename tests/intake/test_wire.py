@@ -114,14 +114,14 @@ _RESULT = st.fixed_dictionaries(
 
 
 @example(
-    [{"check_id": "", "status": "passed", "actual_value": inf, "rows": [{"": 2**63}]}],
-    None,
+    results=[{"check_id": "", "status": "passed", "actual_value": inf, "rows": [{"": 2**63}]}],
+    separators=None,
     ascii_only=True,
 )
 @given(
-    st.lists(_RESULT, max_size=3),
-    st.sampled_from([None, (",", ":"), (", ", ": ")]),
-    st.booleans(),
+    results=st.lists(_RESULT, max_size=3),
+    separators=st.sampled_from([None, (",", ":"), (", ", ": ")]),
+    ascii_only=st.booleans(),
 )
 def test_the_order_of_fields_and_the_blanks_decide_nothing(
     results: list[dict[str, object]], separators: tuple[str, str] | None, ascii_only: bool
