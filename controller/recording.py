@@ -15,6 +15,7 @@ from pathlib import Path
 
 from controller.errors import ControllerError
 from controller.intake.recorder import messages
+from controller.intake.recorder.channel import Channel
 from controller.intake.recorder.service import serve
 from controller.store.store import open_store
 
@@ -33,14 +34,14 @@ def _serve() -> None:
     # A connection that breaks is a controller that is gone.
     with (
         suppress(OSError, EOFError),
-        socket.socket(fileno=sys.stdin.fileno()) as connection,
+        Channel(socket.socket(fileno=sys.stdin.fileno())) as channel,
     ):
-        hello = messages.hello_of(messages.receive(connection))
+        hello = messages.hello_of(channel.receive())
         with closing(open_store(Path(sys.argv[1]))) as store:
             if hello.lease is not None:
                 store.join(hello.lease)
             gc.freeze()
-            serve(connection, store)
+            serve(channel, store)
 
 
 if __name__ == "__main__":

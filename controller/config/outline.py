@@ -1,10 +1,8 @@
-"""The short way to read a file that is as it should be: plain values, without a place for each.
+"""A text that is as it should be, by libyaml's events: plain values, without a place for each.
 
-Most files of most revisions are right, and places are only asked for once something is wrong. This
-takes the same events as ``parse`` under the same rules, and gives up at the first thing that is
-unusual in any way: then the whole file is read by ``parse``, which can say what it is and where. So it
-may refuse what ``parse`` takes, but never takes what ``parse`` refuses or reads otherwise; a test
-holds the two together.
+This takes the same events as ``parse`` under the same rules, and gives up at the first thing that is
+unusual in any way. So it may refuse what ``parse`` takes, but never takes what ``parse`` refuses or reads
+otherwise; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -23,20 +21,13 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from controller.config.files import Outline, SourceFile, Spot
-from controller.config.scalars import NUMBER_START, WORDS, resolve
-from controller.config.text_guard import decode
-from controller.config.yaml_events import MAX_DEPTH, MAX_DOCUMENTS, TIME_FIELDS, Parser
+from controller.config.files import Outline, Spot
+from controller.config.scalars import NUMBER_START, TIME_FIELDS, WORDS, resolve
+from controller.config.yaml_events import MAX_DEPTH, MAX_DOCUMENTS, Parser
 
 
 class _UnusualError(Exception):
     """Something that only ``parse`` can judge."""
-
-
-def outlines_of(file: SourceFile) -> tuple[Outline, ...] | None:
-    """The documents of a file; none when anything about it is unusual."""
-    text, _ = decode(file.path, file.content)
-    return None if text is None else outlines(text)
 
 
 def outlines(text: str) -> tuple[Outline, ...] | None:

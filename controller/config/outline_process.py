@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from controller.config.files import SourceFile
-from controller.config.outline import outlines_of
+from controller.config.short_way import outlines_of
 
 LENGTH_BYTES: Final = 4
 """Before each message: how long it is, big-endian."""

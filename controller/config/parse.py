@@ -24,9 +24,9 @@ from yaml.events import (
 )
 
 from controller.config.nodes import Node, Path, dotted
-from controller.config.scalars import RefusedScalarError, resolve
+from controller.config.scalars import TIME_FIELDS, RefusedScalarError, resolve
 from controller.config.text_guard import decode, place_of
-from controller.config.yaml_events import MAX_DEPTH, MAX_DOCUMENTS, TIME_FIELDS, Parser
+from controller.config.yaml_events import MAX_DEPTH, MAX_DOCUMENTS, Parser
 from controller.model.problem import Problem
 
 MAX_PROBLEMS: Final = 100

@@ -16,8 +16,7 @@ from typing import Final
 
 from controller.config.nodes import Node, Path
 from controller.config.parse import Reading, read
-from controller.config.scalars import RefusedScalarError, resolve
-from controller.config.yaml_events import TIME_FIELDS
+from controller.config.scalars import TIME_FIELDS, RefusedScalarError, resolve
 
 _PLAIN: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9 _./@+-]*[A-Za-z0-9_./@+-])?")
 _WORDS_OF_YAML_1_1: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})

@@ -80,7 +80,7 @@ def read(root: Path) -> Ahead:
     from dataclasses import astuple
 
     from controller.config.directory import read_directory
-    from controller.config.outline import outlines_of
+    from controller.config.short_way import outlines_of
 
     files, problems = read_directory(root)
     plain = [outlines_of(file) for file in files]

@@ -24,6 +24,8 @@ WORDS: Final[dict[str, bool | None]] = {
     "False": False,
     "FALSE": False,
 }
+TIME_FIELDS: Final = frozenset({"starts_at", "expires_at"})
+"""Where a date or a time may stand without quotes."""
 NUMBER_START: Final = frozenset("0123456789+-.")
 _INT: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)")

@@ -14,4 +14,3 @@ except ImportError:  # PyYAML without libyaml: the same events, several times sl
 
 MAX_DEPTH: Final = 32
 MAX_DOCUMENTS: Final = 1_000
-TIME_FIELDS: Final = frozenset({"starts_at", "expires_at"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from controller.model.documents import AnyDocument, Check, Policy, RepositorySettings, Waiver
 from controller.model.terms import Kind
@@ -37,13 +37,14 @@ class Declared(NamedTuple, Generic[D_co]):
 
 def kind_of(document: AnyDocument) -> Kind:
     """The word for a document's kind in YAML, HTTP and on screen."""
-    match document:
-        case Policy():
-            return "policy"
-        case Check():
-            return "check"
-        case Waiver():
-            return "exception"
+    return _KINDS[document.__class__]
+
+
+_KINDS: Final[Mapping[type[AnyDocument], Kind]] = {
+    Policy: "policy",
+    Check: "check",
+    Waiver: "exception",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from controller.config.load import FileContent, SourceFile
-from controller.config.second_reader import FilesReader
+from controller.config.many_files import FilesReader
+from controller.config.second_reader import MANY, second_reader
 from controller.source.interface import Snapshot, Source, TreeFile
 
 _path_of = attrgetter("path")
@@ -64,6 +66,34 @@ class Contents:
         return self._by_path, frozenset(fresh.keys() | gone)
 
 
+def _read(source: Source, files: Sequence[TreeFile]) -> dict[str, tuple[str, FileContent]]:
+    """Blob and content of each file, by path; they are judged while others are still being read."""
+    if not files:
+        return {}
+    second = second_reader() if len(files) >= MANY else None
+    reader = FilesReader(second)
+    try:
+        _pour(source, files, reader)
+        contents = reader.contents()
+    finally:
+        if second is not None:
+            second.close()
+    return {file.path: (file.blob, contents[file.path]) for file in files}
+
+
+def _pour(source: Source, files: Sequence[TreeFile], reader: FilesReader) -> None:
+    """Give the reader every file once, as soon as its content is here."""
+    paths: defaultdict[str, list[str]] = defaultdict(list)
+    for file in files:
+        paths[file.blob].append(file.path)
+
+    def each(blob: str, content: bytes) -> None:
+        for path in paths.pop(blob, ()):
+            reader.take(SourceFile(path, content))
+
+    source.read(files, each)
+
+
 def _among(files: Sequence[TreeFile], paths: Iterable[str]) -> list[TreeFile]:
     """Those of the files, which are in order of path, that are at these paths."""
     found = []
@@ -72,12 +102,3 @@ def _among(files: Sequence[TreeFile], paths: Iterable[str]) -> list[TreeFile]:
         if at < len(files) and files[at].path == path:
             found.append(files[at])
     return found
-
-
-def _read(source: Source, files: Sequence[TreeFile]) -> dict[str, tuple[str, FileContent]]:
-    if not files:
-        return {}
-    with FilesReader(len(files)) as reader:
-        texts = source.read(files)
-        found = reader.read([SourceFile(file.path, texts[file.blob]) for file in files])
-    return {file.path: (file.blob, content) for file, content in zip(files, found, strict=True)}

@@ -25,6 +25,8 @@ from controller.source.interface import Source
 from controller.store.port.store import Store
 
 NO_LIMIT: Final = SourceLimit()
+_MUCH: Final = 50_000
+"""Objects made by one step of which nearly all stay; the collector would look at each at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,10 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            if gc.get_count()[0] > _MUCH:
+                # Old without having been looked through: it goes with the next look at everything.
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

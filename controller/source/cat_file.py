@@ -9,6 +9,54 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from controller.source.damage import DamagedError
+from controller.source.interface import Each
+
+
+class Contents:
+    """The contents of blobs, taken in while git is still saying them."""
+
+    def __init__(self, sizes: Mapping[str, int], each: Each) -> None:
+        """Expect an answer.
+
+        Args:
+            sizes: What was asked for: blob id to its size.
+            each: Told each content as soon as it is complete.
+        """
+        self.found: dict[str, bytes] = {}
+        self._sizes = sizes
+        self._each = each
+        self._said = bytearray()
+        self._asked = iter(sizes.items())
+        self._next = next(self._asked, None)
+
+    def take(self, chunk: bytes) -> bool:
+        """Take in what git said next; always wants more."""
+        said, at = self._said, 0
+        said += chunk
+        while self._next is not None:
+            blob, size = self._next
+            header = f"{blob} blob {size}\n".encode("ascii")
+            start = at + len(header)
+            if start + size >= len(said) or not said.startswith(header, at):
+                break  # not all of it yet, or something else, of which ``end`` says what
+            at = start + size + 1
+            content = self.found[blob] = bytes(said[start : at - 1])
+            self._each(blob, content)
+            self._next = next(self._asked, None)
+        del said[:at]
+        return True
+
+    def end(self) -> dict[str, bytes]:
+        """Everything, by blob id.
+
+        Raises:
+            DamagedError: An object is missing, or not what its header said before.
+        """
+        left = {blob: size for blob, size in self._sizes.items() if blob not in self.found}
+        for blob, content in parse_contents(bytes(self._said), left):
+            self._each(blob, content)
+            self.found[blob] = content
+        return self.found
 
 
 def parse_headers(answer: bytes, paths: Mapping[str, str]) -> Iterator[tuple[str, int]]:

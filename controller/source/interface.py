@@ -23,6 +23,9 @@ Where it accepts a document at any depth below a folder, it must also accept ``F
 that is how a link or submodule standing in the place of such a folder is told from an indifferent one.
 """
 
+Each = Callable[[str, bytes], None]
+"""Is told a blob's id and content. What it does, it does while git waits."""
+
 
 class TreeFile(Struct, frozen=True):
     """A document as listed: its content is known by its id alone."""
@@ -116,8 +119,13 @@ class Source(Protocol):
             RevisionNotFoundError: The commit is not here.
         """
 
-    def read(self, files: Sequence[TreeFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[TreeFile], each: Each | None = None) -> dict[str, bytes]:
         """Contents by blob id.
+
+        Args:
+            files: As they were listed.
+            each: Told each content while others are still being read; perhaps more than once, and
+                also of what is then refused.
 
         Raises:
             TreeRefusedError: A blob is larger than allowed, or an LFS pointer.

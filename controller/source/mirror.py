@@ -35,7 +35,7 @@ from controller.source.environment import (
 from controller.source.failures import blames_remote, failure
 from controller.source.git import Git, require_git
 from controller.source.git_folder import git_folder
-from controller.source.interface import Snapshot, TreeFile, Wanted
+from controller.source.interface import Each, Snapshot, TreeFile, Wanted
 from controller.source.keyring import keyring
 from controller.source.limits import Limits
 from controller.source.mirror_folder import MirrorFolder, write_config
@@ -159,9 +159,9 @@ class GitSource:
         """List the documents at that commit."""
         return self._reading(lambda objects: objects.snapshot(sha, self._branch))
 
-    def read(self, files: Sequence[TreeFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[TreeFile], each: Each | None = None) -> dict[str, bytes]:
         """Contents by blob id."""
-        return self._reading(lambda objects: objects.read(files))
+        return self._reading(lambda objects: objects.read(files, each))
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether ``old`` is in the history of ``new``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -21,9 +20,10 @@ from controller.source.damage import DamagedError
 from controller.source.failures import failure, looks_damaged
 from controller.source.file_history import FileHistory
 from controller.source.git import Finished, Git
-from controller.source.interface import Snapshot, Step, TreeFile, Wanted
+from controller.source.interface import Each, Snapshot, Step, TreeFile, Wanted
 from controller.source.keyring import Keyring
 from controller.source.limits import Limits
+from controller.source.path_walk import PathWalk
 
 _EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Known to git without being stored."""
@@ -32,6 +32,10 @@ _HISTORY_BYTES: Final = 32 * 1024 * 1024
 _FEW: Final = 64
 """So many changed documents are read along with the listing."""
 _TREE: Final = re.compile(rb"([0-9a-f]{40}) tree [0-9]+\n")
+
+
+def _nobody(_blob: str, _content: bytes) -> None:
+    """Nobody is to be told of contents as they come."""
 
 
 class Objects:
@@ -72,8 +76,9 @@ class Objects:
         step = self._step[1] if self._step is not None and self._step[0] == sha else None
         return Snapshot(revision_name(ref, sha), sha, commit, tuple(listed.files.values()), step)
 
-    def read(self, files: Sequence[TreeFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[TreeFile], each: Each | None = None) -> dict[str, bytes]:
         """Contents by blob id, all through one process, and of the sizes that they were listed with."""
+        each = each or _nobody
         ahead = self._ahead
         for file in files:
             listing.check_size(file.path, file.size, self._limits)
@@ -83,8 +88,10 @@ class Objects:
             raise TreeRefusedError(
                 f"{total} bytes were asked for at once, at most {self._limits.total_bytes} are read"
             )
-        contents = self._contents(sizes)
-        contents |= {file.blob: ahead[file.blob] for file in files if file.blob in ahead}
+        contents = self._contents(sizes, each)
+        for blob in {file.blob for file in files if file.blob in ahead}:
+            contents[blob] = ahead[blob]
+            each(blob, ahead[blob])
         for file in files:
             listing.check_content(file.path, contents[file.blob])
         return contents
@@ -160,7 +167,7 @@ class Objects:
         step = self._step_between(since, sha) if since is not None else None
         if step is not None:
             return {path: step.changed[path] for path in paths if path in step.changed}
-        walk = _Walk({f"{self._path}/{path}" if self._path else path: path for path in paths})
+        walk = PathWalk({f"{self._path}/{path}" if self._path else path: path for path in paths})
         if not walk.missing:
             return {}
         tops = sorted({path.split("/", 1)[0] for path in walk.missing})
@@ -362,16 +369,23 @@ class Objects:
         answer = self._batch(["--batch-check"], blobs, _HEADER_BYTES * len(blobs))
         return dict(cat_file.parse_headers(answer, paths))
 
-    def _contents(self, sizes: Mapping[str, int]) -> dict[str, bytes]:
+    def _contents(self, sizes: Mapping[str, int], each: Each = _nobody) -> dict[str, bytes]:
         if not sizes:
             return {}
         room = sum(sizes.values()) + _HEADER_BYTES * len(sizes)
-        answer = self._batch(["--batch", "--buffer"], list(sizes), room)
-        return dict(cat_file.parse_contents(answer, sizes))
+        contents = cat_file.Contents(sizes, each)
+        self._batch(["--batch", "--buffer"], list(sizes), room, contents.take)
+        return contents.end()
 
-    def _batch(self, options: Sequence[str], names: Sequence[str], room: int) -> bytes:
+    def _batch(
+        self,
+        options: Sequence[str],
+        names: Sequence[str],
+        room: int,
+        consume: Callable[[bytes], bool] | None = None,
+    ) -> bytes:
         asked = "".join(f"{name}\n" for name in names).encode("utf-8")
-        done = self._run("cat-file", *options, stdin=asked, max_output=room)
+        done = self._run("cat-file", *options, stdin=asked, max_output=room, consume=consume)
         if done.status != 0 or done.too_much:
             raise DamagedError(f"cannot read objects: {done.err.strip()[:300]}")
         return done.out
@@ -399,27 +413,3 @@ def _failed(what: str, done: Finished) -> Exception:
     if looks_damaged(done.err):
         return DamagedError(f"{what}: {done.err.strip()[:300]}")
     return failure(what, done.err)
-
-
-class _Walk:
-    """Listens to a log of changed paths until each one sought has been seen."""
-
-    def __init__(self, sought: Mapping[str, str]) -> None:
-        self.missing = dict(sought)
-        self.found: dict[str, str] = {}
-        # Not to be guessed, so that no file's name can pass for a commit.
-        self.mark = f"commit-{secrets.token_hex(8)}-"
-        self._start = self.mark.encode("ascii")
-        self._rest = b""
-        self._commit = ""
-
-    def take(self, chunk: bytes) -> bool:
-        *tokens, self._rest = (self._rest + chunk).split(b"\0")
-        for token in tokens:
-            if token.startswith(self._start):
-                self._commit = token[len(self._start) :].decode("ascii")
-                continue
-            path = self.missing.pop(token.removeprefix(b"\n").decode("utf-8", "replace"), None)
-            if path is not None:
-                self.found[path] = self._commit
-        return bool(self.missing)

@@ -6,6 +6,7 @@ unbuffered. Its group is ended before it is reaped: until then its number cannot
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
 import signal
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _CHUNK: Final = 256 * 1024
+_PIPE_BYTES: Final = 1024 * 1024
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _TERM_GRACE_SECONDS: Final = 2.0
 _TICK_SECONDS: Final = 0.2
@@ -57,7 +59,8 @@ def converse(
         stdin: Fed as fast as it is taken.
         seconds: After this it is ended.
         max_output: Bytes of output after which it is ended.
-        consume: Takes output instead of it being collected; returns whether it wants more.
+        consume: Takes output instead of it being collected; returns whether it wants more. The time
+            that it takes is its own, not the process's.
         cancel: Ends the process within a fifth of a second when set.
     """
     said = Said()
@@ -104,16 +107,21 @@ class _Pump:
         self._said = said
         self._room = max_output
         self._consume = consume
+        self._deadline = 0.0
 
     def run(self, deadline: float, cancel: threading.Event) -> None:
+        self._deadline = deadline
         with selectors.DefaultSelector() as selector:
+            if self._consume is not None:  # it goes on while we are busy with what it said
+                with suppress(OSError, AttributeError):  # where the system lets it
+                    fcntl.fcntl(self._stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             for pipe in (self._stdout, self._stderr):
                 os.set_blocking(pipe.fileno(), False)
                 selector.register(pipe, selectors.EVENT_READ)
             os.set_blocking(self._stdin.fileno(), False)
             selector.register(self._stdin, selectors.EVENT_WRITE)
             while not self._said.cut_short and self._listens(selector):
-                left = deadline - time.monotonic()
+                left = self._deadline - time.monotonic()
                 ready = selector.select(min(max(left, 0), _TICK_SECONDS))
                 if self._is_over(left, cancel):
                     return
@@ -122,7 +130,7 @@ class _Pump:
                 for key, _ in ready:
                     self._serve(key, selector)
         if not self._said.cut_short:
-            self._said.too_late = not _wait_for_exit(self._process, deadline)
+            self._said.too_late = not _wait_for_exit(self._process, self._deadline)
 
     def _is_over(self, left: float, cancel: threading.Event) -> bool:
         self._said.too_late = left <= 0
@@ -161,8 +169,10 @@ class _Pump:
             self._said.too_much = True
         elif self._consume is None:
             self._said.out += chunk
-        elif not self._consume(chunk):
-            self._said.enough = True
+        else:
+            began = time.monotonic()
+            self._said.enough = not self._consume(chunk)
+            self._deadline += time.monotonic() - began
 
 
 def _has_exited(process: subprocess.Popen[bytes]) -> bool:

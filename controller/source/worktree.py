@@ -19,7 +19,7 @@ from typing import Final
 from controller.errors import AccessDeniedError, RevisionNotFoundError, TreeRefusedError
 from controller.model.source import Commit, Signature
 from controller.source.address import parse_name, parse_path
-from controller.source.interface import Snapshot, TreeFile, Wanted
+from controller.source.interface import Each, Snapshot, TreeFile, Wanted
 from controller.source.limits import Limits
 from controller.source.listing import (
     LINK,
@@ -97,7 +97,7 @@ class WorkingTreeSource:
         """The documents as they were when the digest was made."""
         return self._captured(sha).snapshot
 
-    def read(self, files: Sequence[TreeFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[TreeFile], each: Each | None = None) -> dict[str, bytes]:
         """Contents by blob id, from the captures that ``head`` made."""
         with self._guard:
             known = {
@@ -106,7 +106,11 @@ class WorkingTreeSource:
         for file in files:
             if file.blob not in known:
                 raise RevisionNotFoundError(f"{file.path}: has changed since; reconcile again")
-        return {file.blob: known[file.blob] for file in files}
+        contents = {file.blob: known[file.blob] for file in files}
+        if each is not None:
+            for blob, content in contents.items():
+                each(blob, content)
+        return contents
 
     def is_ancestor(self, old: str, new: str) -> bool:  # noqa: ARG002 - the port's signature
         """Always: an edit of files is never a rewritten history."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from controller.store.columns import instant, moment_of, to_json
+from controller.store.columns import canonical, instant, moment_of, to_json
 from controller.store.context import Context
 from controller.store.driver import Record
 from controller.store.port.page import Page
@@ -26,7 +26,7 @@ HEAD = "audit_head"
 
 def chained(previous: str, columns: tuple[object, ...]) -> str:
     """The hash of a row: over the hash before it and every column."""
-    return hashlib.sha256(f"{previous}\n{to_json(columns)}".encode()).hexdigest()
+    return hashlib.sha256(b"%s\n%s" % (previous.encode(), canonical(columns))).hexdigest()
 
 
 def _entry(row: Record) -> AuditEntry:

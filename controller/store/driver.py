@@ -18,15 +18,6 @@ class Session(Protocol):
     """A connection inside a snapshot or a transaction."""
 
     def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]: ...
-    def rows(
-        self, columns: Sequence[str], source: str, parameters: Sequence[Value]
-    ) -> list[list[Any]]:
-        """What ``SELECT columns source`` gives, at once instead of row by row: for many small rows.
-
-        Binary columns are asked for as ``hex(...)``, which is empty where there is none.
-        """
-        ...
-
     def one(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None: ...
     def run(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         """Run a statement; how many rows it touched."""

@@ -13,13 +13,15 @@ from controller.model.documents import Policy, RepositorySettings
 from controller.model.managed import GitOrigin
 from controller.model.plan import Operation, Plan
 from controller.model.source import Commit, RevisionRecord
-from controller.model.terms import Kind
+from controller.model.terms import KINDS, Kind
 from controller.scoring.carry import Carry
 from controller.store.audit import Entry
+from controller.store.columns import instant
 from controller.store.definitions import Definitions
 from controller.store.differences import kept
 from controller.store.driver import Value
-from controller.store.object_rows import SAVE_OBJECT, ObjectRows
+from controller.store.object_rows import SAVE_OBJECT, ObjectRows, position_of
+from controller.store.port.configuration import InForce
 from controller.store.port.fleet import Cause
 
 _MANY: Final = 200
@@ -51,7 +53,6 @@ class PlanWriting(ObjectRows):
         moved = {key: place for key, place in (places or {}).items() if key not in written}
         self._update_places(manager, moved, links or {}, provenance)
         self._save_settings(source, settings)
-        self._read_back(plan, manager)
         judged = self.judged()
         self.save_judged(replace(judged, revision=record.revision))
         settings_changed = settings != own
@@ -65,6 +66,7 @@ class PlanWriting(ObjectRows):
             numbers = None if settings_changed else self.concerned([*touched, *buried])
             cause = Cause("commit", record.revision, record.subject[:200])
             self.configuration_changed(before, cause, as_of, numbers, carry)
+            _check_arrived(plan, manager, self.in_force())
         else:
             # Places and the revision in force have moved; nothing is judged again.
             self.bump("generation")
@@ -92,7 +94,8 @@ class PlanWriting(ObjectRows):
     ) -> list[Carry]:
         """Write what the plan changes; definitions that may be judged again from evidence."""
         definitions = Definitions(self.db, all_at_once=len(plan.operations) > _MANY)
-        manager, carry = f"git:{source}", list[Carry]()
+        manager, carry, now = f"git:{source}", list[Carry](), instant(as_of)
+        in_force = self.in_force()
         rows: list[Sequence[Value]] = []
         for each in plan.operations:
             if each.document is None:
@@ -103,9 +106,9 @@ class PlanWriting(ObjectRows):
             commit = provenance.get(each.place.path)
             by, link = commit.sha if commit else record.sha, links.get((each.kind, each.id))
             origin = GitOrigin(source, each.place.path, each.place.line, by, link)
-            position, carried = self.position_of(each.document, definitions)
+            position, carried = position_of(each.document, definitions, in_force)
             carry += carried
-            rows.append(self.row_for(each.document, manager, origin, position, as_of))
+            rows.append(self.row_for(each.document, manager, origin, position, now))
         definitions.write()
         self.db.many(SAVE_OBJECT, rows)
         return carry
@@ -221,15 +224,23 @@ class PlanWriting(ObjectRows):
             (source, settings.model_dump_json()),
         )
 
-    def _read_back(self, plan: Plan, manager: str) -> None:
-        """Refuse a transaction in which an operation was lost."""
-        managers = self._managers(plan)
-        for operation in plan.operations:
-            wanted = None if operation.document is None else manager
-            if managers.get((operation.kind, operation.id)) != wanted:
-                raise ConflictError(
-                    f"{operation.op} of {operation.kind} {operation.id!r} did not arrive in the store"
-                )
+
+def _check_arrived(plan: Plan, manager: str, in_force: InForce) -> None:
+    """Refuse a transaction in which an operation was lost.
+
+    Args:
+        plan: What was written.
+        manager: Of what it declares.
+        in_force: As derived from the rows that are there since.
+    """
+    tables = {kind: in_force.of_kind(kind) for kind in KINDS}
+    for operation in plan.operations:
+        found = tables[operation.kind].get(operation.id)
+        wanted = None if operation.document is None else manager
+        if (found and found.manager) != wanted:
+            raise ConflictError(
+                f"{operation.op} of {operation.kind} {operation.id!r} did not arrive in the store"
+            )
 
 
 def _entries(

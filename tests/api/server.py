@@ -32,7 +32,7 @@ from controller.model.source import Commit, RevisionRecord, SourceStatus
 from controller.model.terms import KINDS, ROLES, Kind, Role
 from controller.reconcile.plan import plan
 from controller.reconcile.preview import Previewer
-from controller.source.interface import Snapshot, Source, TreeFile
+from controller.source.interface import Each, Snapshot, Source, TreeFile
 from controller.store.port.store import Store
 from controller.store.store import open_store
 
@@ -78,13 +78,17 @@ class Files:
         commit = Commit(SHA, "Ada", "ada@example.com", "Change", START)
         return Snapshot(f"main@sha1:{sha}", sha, commit, files)
 
-    def read(self, files: Sequence[TreeFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[TreeFile], each: Each | None = None) -> dict[str, bytes]:
         texts = {
             blob_of(text): text.encode()
             for each in self.revisions.values()
             for text in each.values()
         }
-        return {file.blob: texts[file.blob] for file in files}
+        found = {file.blob: texts[file.blob] for file in files}
+        if each is not None:
+            for blob, content in found.items():
+                each(blob, content)
+        return found
 
 
 @dataclass

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from controller.config import read_ahead
 from controller.config.builtin import builtin_files
 from controller.config.files import SourceFile, kind_of_path
-from controller.config.outline import outlines_of
 from controller.config.parse import read
 from controller.config.read_ahead import ReadAhead
 from controller.config.read_ahead import read as read_folder
 from controller.config.reading import read_file
+from controller.config.short_way import outlines_of
 from controller.config.telling import told
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "yaml"

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.config import second_reader
+from controller.config import many_files
 from controller.config.files import SourceFile
 from controller.config.load import FileContent, read_file
+from controller.config.many_files import FilesReader
 from controller.config.outline_process import framed
-from controller.config.second_reader import MANY, FilesReader
+from controller.config.second_reader import MANY, SecondReader, second_reader
 from tests.benchmarks.repository import mixed_repository
 
 
@@ -51,47 +52,77 @@ def _two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         os.waitpid(-1, os.WNOHANG)  # nobody is left
 
 
-def process_of(reader: FilesReader) -> int:
-    assert reader._second is not None
-    assert reader._second._process is not None
-    return reader._second._process.pid
+@pytest.fixture
+def second() -> Iterator[SecondReader]:
+    found = second_reader()
+    assert found is not None
+    yield found
+    found.close()
+
+
+def process_of(second: SecondReader) -> int:
+    assert second._process is not None
+    return second._process.pid
+
+
+def read(files: list[SourceFile], second: SecondReader | None) -> list[FileContent]:
+    reader = FilesReader(second)
+    for file in files:
+        reader.take(file)
+    contents = reader.contents()
+    assert len(contents) == len(files)
+    return [contents[file.path] for file in files]
 
 
 def test_many_files_are_read_as_each_by_itself(
-    files: list[SourceFile], one_by_one: list[FileContent]
+    files: list[SourceFile], one_by_one: list[FileContent], second: SecondReader
 ) -> None:
-    with FilesReader(len(files)) as reader:
-        assert reader.read(files) == one_by_one
+    assert read(files, second) == one_by_one
 
 
 def test_the_second_process_reads_everything_alike(
     files: list[SourceFile],
     one_by_one: list[FileContent],
+    second: SecondReader,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(second_reader, "_OWN_PORTION", 0)
-    monkeypatch.setattr(second_reader, "read_file", None)
+    monkeypatch.setattr(many_files, "_OWN_PORTION", 0)
+    monkeypatch.setattr(many_files, "read_file", None)
 
-    with FilesReader(len(files)) as reader:
-        assert reader.read(files) == one_by_one
+    assert read(files, second) == one_by_one
 
 
 def test_what_a_process_that_died_does_not_answer_is_read_here(
-    files: list[SourceFile], one_by_one: list[FileContent]
+    files: list[SourceFile], one_by_one: list[FileContent], second: SecondReader
 ) -> None:
-    with FilesReader(len(files)) as reader:
-        os.kill(process_of(reader), signal.SIGKILL)
-        assert reader.read(files) == one_by_one
+    os.kill(process_of(second), signal.SIGKILL)
+
+    assert read(files, second) == one_by_one
+
+
+def test_a_process_that_dies_in_the_middle_loses_nothing(
+    files: list[SourceFile], one_by_one: list[FileContent], second: SecondReader
+) -> None:
+    reader = FilesReader(second)
+    for number, file in enumerate(files):
+        if number == len(files) // 2:
+            os.kill(process_of(second), signal.SIGKILL)
+        reader.take(file)
+    contents = reader.contents()
+
+    assert [contents[file.path] for file in files] == one_by_one
 
 
 def test_a_process_that_says_nothing_is_not_waited_for(
-    files: list[SourceFile], one_by_one: list[FileContent], monkeypatch: pytest.MonkeyPatch
+    files: list[SourceFile],
+    one_by_one: list[FileContent],
+    second: SecondReader,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(second_reader, "_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(many_files, "_PATIENCE_SECONDS", 0.05)
+    os.kill(process_of(second), signal.SIGSTOP)
 
-    with FilesReader(len(files)) as reader:
-        os.kill(process_of(reader), signal.SIGSTOP)
-        assert reader.read(files) == one_by_one
+    assert read(files, second) == one_by_one
 
 
 @pytest.mark.parametrize(
@@ -118,10 +149,11 @@ def test_a_process_that_says_something_else_is_not_believed(
     )
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr(second_reader, "_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(many_files, "_PATIENCE_SECONDS", 0.5)
+    liar = SecondReader()
 
-    with FilesReader(len(files)) as reader:
-        assert reader.read(files) == one_by_one
+    assert read(files, liar) == one_by_one
+    liar.close()
 
 
 def test_without_a_second_process_everything_is_read_here(
@@ -129,11 +161,11 @@ def test_without_a_second_process_everything_is_read_here(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nonexistent")
 
-    with FilesReader(len(files)) as reader:
-        assert reader.read(files) == one_by_one
+    assert read(files, SecondReader()) == one_by_one
+    assert read(files, None) == one_by_one
 
 
-def test_few_files_are_read_without_a_second_process(one_by_one: list[FileContent]) -> None:
-    with FilesReader(MANY - 1) as reader:
-        assert reader._second is None
-        assert reader.read([]) == []
+def test_on_one_core_there_is_no_second_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+
+    assert second_reader() is None

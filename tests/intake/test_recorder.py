@@ -20,6 +20,7 @@ from controller.failpoints import RECORDING_POINTS, VARIABLE
 from controller.intake.hearing import Hearing
 from controller.intake.intake import Intake
 from controller.intake.recorder import messages
+from controller.intake.recorder.channel import Channel
 from controller.intake.recorder.direct import DirectRecorder
 from controller.intake.recorder.interface import Recorder
 from controller.intake.recorder.process import ProcessRecorder
@@ -161,6 +162,31 @@ def test_what_only_looks_like_a_report_is_refused_by_whoever_has_its_bytes(
     assert isinstance(bad, RejectedError)
     assert "status" in str(bad)
     assert isinstance(fine, Receipt)
+
+
+def test_a_fleet_that_nobody_has_heard_yet_is_taken_but_for_what_is_no_report(
+    recorder: Recorder, store: SqlStore
+) -> None:
+    with store.write() as tx:
+        machines = [enroll(tx, f"token-{n}") for n in range(40)]
+    batch = []
+    for n, each in enumerate(machines):
+        results = [result(f"c{k}", "failed" if k == n % 8 else "passed") for k in range(8)]
+        data = body(results, n)
+        if n % 13 == 5:
+            data = data.replace(b'"failed"', b'"splendid"')
+        submitted, _ = heard(each, data, Hearing(), n + 1)
+        batch.append(submitted._replace(token_hash=sha(f"token-{n}")))
+
+    outcomes = recorder.record(batch)
+
+    for n, outcome in enumerate(outcomes):
+        if n % 13 == 5:
+            assert isinstance(outcome, RejectedError)
+        else:
+            assert isinstance(outcome, Receipt)
+            assert (outcome.report_id, outcome.changed) == (batch[n].report.report_id, 8)
+    assert_recounted(store)
 
 
 def test_both_ways_say_the_same(
@@ -356,18 +382,18 @@ class BrokenStore:
 def test_a_bug_in_the_process_is_told_with_its_place_and_does_not_end_it(
     machine: Machine,
 ) -> None:
-    ours, its = socket.socketpair()
-    with ours, its:
-        serving = threading.Thread(target=serve, args=(its, BrokenStore()))
-        serving.start()
-        assert messages.receive(ours) == messages.READY
+    ours, its = (Channel(each) for each in socket.socketpair())
+    serving = threading.Thread(target=serve, args=(its, BrokenStore()))
+    serving.start()
+    with ours:
+        assert ours.receive() == messages.READY
         for _ in range(2):
-            messages.send(ours, messages.batch([submission(machine, 1)]))
+            ours.send(messages.batch([submission(machine, 1)]))
             with pytest.raises(RuntimeError, match=r"(?s)test_recorder\.py.*a bug"):
-                messages.outcomes_of(messages.receive(ours))
-        ours.shutdown(socket.SHUT_RDWR)
-        serving.join(WAIT)
-        assert not serving.is_alive()
+                messages.outcomes_of(ours.receive())
+    serving.join(WAIT)
+    assert not serving.is_alive()
+    its.close()
 
 
 def test_a_batch_arrives_as_it_was_sent(machine: Machine) -> None:

@@ -13,7 +13,7 @@ from controller.model.terms import Kind
 from controller.reconcile.ending import Ending
 from controller.reconcile.reconciler import PassResult, Reconciler
 from controller.source.address import parse_address
-from controller.source.interface import Source
+from controller.source.interface import Each, Source
 from controller.source.mirror import GitSource
 from controller.source.worktree import WorkingTreeSource
 from controller.store.store import open_store
@@ -47,9 +47,9 @@ class Counting:
             self.calls[name] += 1
         return value
 
-    def read(self, files: Any) -> dict[str, bytes]:
+    def read(self, files: Any, each: Each | None = None) -> dict[str, bytes]:
         self.blobs += len(files)
-        return self._source.read(files)
+        return self._source.read(files, each)
 
 
 class Rig:

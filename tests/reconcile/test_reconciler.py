@@ -321,7 +321,7 @@ def test_a_revision_that_ended_the_controller_three_times_is_left_alone(rig: Rig
     class Died(BaseException):
         pass
 
-    def die(files: object) -> dict[str, bytes]:
+    def die(files: object, each: object = None) -> dict[str, bytes]:
         raise Died
 
     for _ in range(3):

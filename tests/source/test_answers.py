@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from controller.errors import (
     SourceRefusedError,
     TreeRefusedError,
 )
-from controller.source.cat_file import parse_contents, parse_headers
+from controller.source.cat_file import Contents, parse_contents, parse_headers
 from controller.source.damage import DamagedError
 from controller.source.environment import global_config_text
 from controller.source.failures import failure, redact
@@ -99,6 +100,36 @@ def test_contents_may_hold_anything_that_looks_like_a_header():
 def test_an_answer_that_is_not_what_was_asked_for_is_damage(answer):
     with pytest.raises(DamagedError):
         dict(parse_contents(answer, {ONE: 3}))
+    told: list[str] = []
+    contents = Contents({ONE: 3}, lambda blob, _: told.append(blob))
+    with pytest.raises(DamagedError):
+        contents.take(answer)
+        contents.end()
+    assert told == []
+
+
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=6), st.data())
+def test_contents_that_come_in_pieces_are_each_told_once_and_as_soon_as_they_are_whole(blobs, data):
+    sizes = {f"{number:040x}": len(content) for number, content in enumerate(blobs)}
+    answer = b"".join(
+        b"%s blob %d\n%s\n" % (blob.encode(), len(content), content)
+        for blob, content in zip(sizes, blobs, strict=True)
+    )
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(answer)), max_size=8)))
+    told: list[tuple[str, bytes]] = []
+    contents = Contents(sizes, lambda *each: told.append(each))
+
+    for start, end in pairwise([0, *cuts, len(answer)]):
+        assert contents.take(answer[start:end])
+        come = answer[:end]
+        assert len(told) == sum(come.startswith(answer[:n]) for n in whole_at(sizes))
+    assert contents.end() == dict(zip(sizes, blobs, strict=True))
+    assert told == list(contents.found.items())
+
+
+def whole_at(sizes: dict[str, int]) -> list[int]:
+    """After how many bytes of the answer each content is there."""
+    return list(accumulate(len(f"{blob} blob {size}\n") + size + 1 for blob, size in sizes.items()))
 
 
 def test_a_missing_object_is_damage_and_a_full_answer_is_not():

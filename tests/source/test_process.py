@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -123,3 +124,20 @@ def test_pipes_at_all_three_ends_are_needed():
     with pytest.raises(ValueError, match="three ends"):
         talk(process)
     assert process.returncode is not None
+
+
+def test_what_the_consumer_does_takes_none_of_the_processs_time(monkeypatch, no_child_left):
+    now = 0.0
+
+    def slow(_chunk: bytes) -> bool:
+        nonlocal now
+        now += 100
+        return True
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    process = start("import os\nfor _ in range(3): os.write(1, b'x')")
+
+    said = talk(process, seconds=30, consume=slow)
+
+    assert not said.cut_short
+    assert process.returncode == 0

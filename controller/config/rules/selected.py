@@ -33,6 +33,8 @@ class Selected:
         self._hints_left = _MOST_HINTS
         self._index = Selection(checks.values())
         self._sets: dict[tuple[str, ...], frozenset[str]] = {}
+        self._known: dict[str, tuple[Policy, frozenset[str]]] = {}
+        """By policy id, what was found for that very policy."""
 
     def similar(self, check_id: str) -> str:
         """A hint at the check that may be meant; empty when none is like it, or after many."""
@@ -43,10 +45,14 @@ class Selected:
 
     def of(self, policy: Policy) -> frozenset[str]:
         """The ids that the policy runs."""
+        known = self._known.get(policy.id)
+        if known is not None and known[0] is policy:
+            return known[1]
         ids = self._index.select(policy)
         found = self._sets.get(ids)
         if found is None:
             found = self._sets[ids] = frozenset(ids)
+        self._known[policy.id] = policy, found
         return found
 
     @cached_property
@@ -71,6 +77,7 @@ class Selected:
             before = self._runs.pop(id_, None)
             if policy is None:
                 self.policies.pop(id_, None)
+                self._known.pop(id_, None)
                 after = None
             else:
                 self.policies[id_] = policy

@@ -6,7 +6,6 @@ their types nevertheless, so that a half or a foreign one is an error and never 
 
 from __future__ import annotations
 
-import socket
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,9 +22,6 @@ from controller.errors import (
 from controller.model.report import Report, Result, Since, WholeWantedError
 from controller.store.port.reports import Receipt, Submission
 
-_LENGTH_BYTES: Final = 4
-_MOST_BYTES: Final = 1024 * 1024 * 1024
-"""Of one message; a batch of 200 reports of 4 MiB is smaller."""
 _KNOWN: Final[dict[str, type[ControllerError]]] = {
     each.reason: each for each in (UnauthenticatedError, StoreUnavailableError, LeaseLostError)
 }
@@ -81,35 +77,6 @@ encode: Final = msgspec.msgpack.Encoder().encode
 _hello: Final = msgspec.msgpack.Decoder(Hello).decode
 _told: Final = msgspec.msgpack.Decoder(list[_Told]).decode
 _answer: Final = msgspec.msgpack.Decoder(_Answer).decode
-
-
-def send(connection: socket.socket, message: bytes) -> None:
-    """Send one message. Raises ``OSError``."""
-    connection.sendall(len(message).to_bytes(_LENGTH_BYTES, "big") + message)
-
-
-def receive(connection: socket.socket) -> bytes:
-    """Wait for one message.
-
-    Raises:
-        EOFError: The other side has hung up.
-        OSError: It is lost, or was silent for longer than the connection's patience.
-    """
-    length = int.from_bytes(_exactly(connection, _LENGTH_BYTES), "big")
-    if length > _MOST_BYTES:
-        raise EOFError
-    return bytes(_exactly(connection, length))
-
-
-def _exactly(connection: socket.socket, count: int) -> bytearray:
-    found = bytearray(count)
-    view, filled = memoryview(found), 0
-    while filled < count:
-        more = connection.recv_into(view[filled:])
-        if not more:
-            raise EOFError
-        filled += more
-    return found
 
 
 def hello_of(message: bytes) -> Hello:

@@ -13,8 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ import msgspec
 from controller.errors import ControllerError, LeaseLostError
 from controller.failpoints import VARIABLE
 from controller.intake.recorder import messages
+from controller.intake.recorder.channel import Channel
 from controller.intake.recorder.direct import DirectRecorder
 from controller.model.report import WholeWantedError
 from controller.store.port.reports import Receipt, Submission
@@ -35,7 +37,8 @@ _GRACE_SECONDS: Final = 0.5
 """For a process that has hung up to be gone."""
 _REST_SECONDS: Final = (1.0, 60.0)
 """Until another process is started: at first, doubled each time, and at most."""
-_BUFFER_BYTES: Final = 1024 * 1024
+_PORTION: Final = 8
+"""Reports read whole that are recorded together, while the next are read."""
 _LOST: Final = (OSError, EOFError, msgspec.DecodeError)
 _log = logging.getLogger(__name__)
 
@@ -109,34 +112,48 @@ class ProcessRecorder:
             OSError, EOFError, msgspec.DecodeError: The process is lost.
             ControllerError: Nothing was taken.
         """
-        outcomes = self._ask(submissions)
+        (outcomes,) = self._ask(iter([submissions]))
         wanted = [n for n, each in enumerate(outcomes) if isinstance(each, WholeWantedError)]
-        whole: dict[int, Submission] = {}
-        for n in wanted:
-            try:
-                whole[n] = _whole(submissions[n])
-            except ControllerError as error:  # it is no report
-                outcomes[n] = error
-        if whole:
-            try:
-                again = self._ask(list(whole.values()))
-            except ControllerError as error:  # the others are on disk
-                again = [error] * len(whole)
-            for n, each in zip(whole, again, strict=True):
+        whole: list[int] = []
+
+        def portions() -> Iterator[list[Submission]]:
+            for start in range(0, len(wanted), _PORTION):
+                read = []
+                for n in wanted[start : start + _PORTION]:
+                    try:
+                        read.append(_whole(submissions[n]))
+                        whole.append(n)
+                    except ControllerError as error:  # it is no report
+                        outcomes[n] = error
+                if read:
+                    yield read
+
+        try:
+            # ``whole`` grows as portions are asked for.
+            for each, n in zip(chain.from_iterable(self._ask(portions())), whole, strict=False):
                 outcomes[n] = each
+        except ControllerError as error:  # the others are on disk
+            for n in wanted:
+                if isinstance(outcomes[n], WholeWantedError):
+                    outcomes[n] = error
         return outcomes
 
-    def _ask(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        if self._other is None:
-            raise EOFError
-        message = messages.batch(submissions)
-        with self._store.lend():
-            heard = self._other.ask(message)
-        outcomes = messages.outcomes_of(heard)
-        if len(outcomes) != len(submissions):
-            raise EOFError
-        self._rest = _REST_SECONDS[0]
-        return outcomes
+    def _ask(self, batches: Iterator[Sequence[Submission]]) -> Iterator[list[Receipt | Exception]]:
+        """Have batches recorded; while the process works on one, the next is made ready."""
+        batch = next(batches, None)
+        while batch is not None:
+            if self._other is None:
+                raise EOFError
+            message, count = messages.batch(batch), len(batch)
+            with self._store.lend():
+                self._other.send(message)
+                batch = next(batches, None)
+                heard = self._other.hear()
+            outcomes = messages.outcomes_of(heard)
+            if len(outcomes) != count:
+                raise EOFError
+            self._rest = _REST_SECONDS[0]
+            yield outcomes
 
     def _lose(self, error: BaseException) -> None:
         """Go on without the process for a while."""
@@ -179,9 +196,6 @@ class _Other:
     def __init__(self, data: Path, hello: messages.Hello) -> None:
         ours, its = socket.socketpair()
         with its:
-            for end in (ours, its):
-                for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                    end.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-P", "-m", "controller.recording", str(data.absolute())],
                 cwd="/",
@@ -190,11 +204,10 @@ class _Other:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._connection = ours
+        self._channel = Channel(ours, _PATIENCE_SECONDS)
         self._ready = False
-        ours.settimeout(_PATIENCE_SECONDS)
         try:
-            messages.send(ours, messages.encode(hello))
+            self._channel.send(messages.encode(hello))
         except OSError:
             self.end(_GRACE_SECONDS)
             raise
@@ -209,30 +222,23 @@ class _Other:
         Raises:
             OSError, EOFError: It is lost.
         """
-        if not self._ready:
-            self._connection.setblocking(False)
-            try:
-                self._ready = bool(self._connection.recv(1, socket.MSG_PEEK))
-            except BlockingIOError:
-                return False
-            finally:
-                self._connection.settimeout(_PATIENCE_SECONDS)
-            if not self._ready or messages.receive(self._connection) != messages.READY:
+        if not self._ready and self._channel.waits():
+            if self._channel.receive() != messages.READY:
                 raise EOFError
-        return True
+            self._ready = True
+        return self._ready
 
-    def ask(self, message: bytes) -> bytes:
-        """Send a batch and wait for the answer.
+    def send(self, message: bytes) -> None:
+        """Send a batch. Raises ``OSError`` when it is lost."""
+        self._channel.send(message)
 
-        Raises:
-            OSError, EOFError: It is lost.
-        """
-        messages.send(self._connection, message)
-        return messages.receive(self._connection)
+    def hear(self) -> bytes:
+        """Wait for the answer to a batch. Raises ``OSError`` or ``EOFError`` when it is lost."""
+        return self._channel.receive()
 
     def end(self, seconds: float) -> str:
         """Hang up, wait so long, then kill; how it ended, in words."""
-        self._connection.close()
+        self._channel.close()
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import socket
-
 from controller.failpoints import reached
 from controller.intake.recorder import messages
+from controller.intake.recorder.channel import Channel
 from controller.store.port.store import Store
 
 
-def serve(connection: socket.socket, store: Store) -> None:
+def serve(channel: Channel, store: Store) -> None:
     """Record every batch, until the controller hangs up.
 
     Raises:
-        OSError: The connection is lost.
+        OSError: The channel is lost.
         msgspec.DecodeError: Something else than a batch came.
     """
-    messages.send(connection, messages.READY)
+    channel.send(messages.READY)
     while True:
         try:
-            message = messages.receive(connection)
+            message = channel.receive()
         except EOFError:
             return
-        messages.send(connection, messages.answer(_recorded(message, store)))
+        channel.send(messages.answer(_recorded(message, store)))
 
 
 def _recorded(message: bytes, store: Store) -> messages.Outcomes:

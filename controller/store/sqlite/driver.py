@@ -47,6 +47,13 @@ _LOG_PAGES = 8_192
 """Pages of 4 KiB that the log may grow to before it is folded into the database."""
 _FREE_SHARE = 8
 """One page in so many may stand free: what comes uses it again."""
+
+# Of a value that is no number or text the driver asks for an adapter, and where there is none it looks for
+# two attributes in vain: that takes ten times as long as handing the value over.
+sqlite3.register_adapter(bytes, bytearray)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+
 _numbers = msgspec.json.Decoder(list[int]).decode
 
 
@@ -56,18 +63,13 @@ _SIZES = (64, 56, 48, 40, 32, 28, 24, 20, 16, 14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1
 The library lets go of the interpreter at every step, and takes it back from threads that want it too.
 So a step for each row costs more than the row; a few fixed sizes are compiled once each.
 """
-_VALUES = re.compile(r" VALUES (\([?, ]+\))")
+_VALUES = re.compile(r" VALUES (\([^()]+\))")
 
 
 @cache
 def _for_rows(sql: str, count: int) -> str:
     """An ``INSERT`` of one row as one of so many."""
     return _VALUES.sub(lambda found: f" VALUES {', '.join([found[1]] * count)}", sql, count=1)
-
-
-@cache
-def _at_once(columns: tuple[str, ...], source: str) -> str:
-    return f"SELECT json_group_array(json_array({', '.join(columns)})) {source}"
 
 
 def _nobody() -> bool:
@@ -85,13 +87,6 @@ class SqliteSession:
 
     def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]:
         return self._connection.execute(sql, parameters).fetchall()
-
-    def rows(
-        self, columns: Sequence[str], source: str, parameters: Sequence[Value]
-    ) -> list[list[Any]]:
-        (text,) = self._connection.execute(_at_once(tuple(columns), source), parameters).fetchone()
-        found: list[list[Any]] = msgspec.json.decode(text)
-        return found
 
     def one(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:
         row: Record | None = self._connection.execute(sql, parameters).fetchone()
