@@ -153,9 +153,9 @@ class FleetChange(ScoreRows, Carrying):
         """What is stored of the machines up to a number."""
         source = "FROM score WHERE slot = ? AND machine > ? AND machine <= ?"
         slot, first = 1 - judged.slot, judged.cursor or 0
-        there = self.db.columns((PLACE, WHOLE), source, (slot, first, last))
-        seen = self.db.columns((PLACE, SHOWN), source, (judged.slot, first, last))
-        return Portion(slot, zip(*there, strict=True), zip(*seen, strict=True))
+        places, wholes = self.db.columns((PLACE, WHOLE), source, (slot, first, last))
+        seen, showns = self.db.columns((PLACE, SHOWN), source, (judged.slot, first, last))
+        return Portion(slot, (places, wholes), (seen, showns))
 
     def _save_portion(self, judged: Judged, last: int, portion: Portion) -> None:
         """Write the rows that differ from what is there, and what readers will come to see change."""

@@ -6,7 +6,7 @@ as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import compress, repeat
 from operator import ne
 from typing import Final
@@ -15,11 +15,11 @@ from controller.scoring.many import Column
 from controller.store.columns import flags
 from controller.store.score_rows import columns_of
 
-_POLICY_BITS: Final = 32
+_MACHINE_BITS: Final = 31
 _BARE: Final = 1 << 20
 """More than ``SHOWN`` has values."""
-PLACE: Final = f"machine << {_POLICY_BITS} | policy"
-"""SQL: machine and policy of a score row as one number."""
+PLACE: Final = f"policy << {_MACHINE_BITS} | machine"
+"""SQL: policy and machine of a score row as one number."""
 SHOWN: Final = "coalesce(hundredths, -1) * 32 + risk * 4 + coalesce(compliant, -1)"
 """SQL: what a score row says with the exceptions, as one number. A risk and a verdict take 19 of the 32."""
 WHOLE: Final = (
@@ -28,6 +28,7 @@ WHOLE: Final = (
 )
 """SQL: everything that a score row says."""
 
+Numbers = Sequence[int]
 ScoreRow = tuple[int | None, ...]
 Run = tuple[int, list[int], list[int | None], list[int], list[int | None]]
 """A policy; machines in order; and of each its score, risk and compliance, with the exceptions."""
@@ -37,7 +38,7 @@ class Portion:
     """Takes the new standings policy by policy, and keeps what differs."""
 
     def __init__(
-        self, slot: int, there: Iterable[tuple[int, int]], seen: Iterable[tuple[int, int]]
+        self, slot: int, there: tuple[Numbers, Numbers], seen: tuple[Numbers, Numbers]
     ) -> None:
         """Begin with what is stored.
 
@@ -47,8 +48,11 @@ class Portion:
             seen: ``PLACE`` and ``SHOWN`` of the rows that readers see.
         """
         self._slot = slot
-        self._there = dict(there)
-        self._seen = dict(seen)
+        (places, self._wholes), (places_seen, self._showns) = there, seen
+        self._rows = dict(zip(places, range(len(places)), strict=True))
+        self._rows_seen = self._rows
+        if places_seen != places:  # else the same row of both is found at once
+            self._rows_seen = dict(zip(places_seen, range(len(places_seen)), strict=True))
         self._met = 0
         self._wanted: list[int] = []
         self.new: list[ScoreRow] = []
@@ -60,18 +64,21 @@ class Portion:
 
     def take(self, machines: Sequence[int], policy: int, pair: tuple[Column, Column]) -> None:
         """What some of the machines come to under one policy, with the exceptions and without any."""
-        column, bare = pair
-        places = [machine << _POLICY_BITS | policy for machine in machines]
-        shown = _packed(column)
-        whole = [one * _BARE + other for one, other in zip(shown, _packed(bare), strict=True)]
-        before = list(map(self._there.get, places))
+        first = policy << _MACHINE_BITS
+        places = [first | machine for machine in machines]
+        shown, bare = map(_packed, pair)
+        whole = [one * _BARE + other for one, other in zip(shown, bare, strict=True)]
+        rows = rows_seen = list(map(self._rows.get, places))
+        before = _at(self._wholes, rows)
         if before != whole:
             self._differs(machines, policy, pair, before, whole)
-        self._met += len(places) - before.count(None)
+        self._met += len(places) - rows.count(None)
         self._wanted += places
-        seen = list(map(self._seen.get, places))
+        if self._rows_seen is not self._rows:
+            rows_seen = list(map(self._rows_seen.get, places))
+        seen = _at(self._showns, rows_seen)
         if seen != shown:
-            hundredths, risks, compliant = column
+            hundredths, risks, compliant = pair[0]
             turned = list(map(ne, seen, shown))
             self.moved.append(
                 (
@@ -107,11 +114,18 @@ class Portion:
 
     def gone(self) -> list[tuple[int, int, int]]:
         """Slot, machine and policy of the rows that are to be no more."""
-        if self._met == len(self._there):
+        if self._met == len(self._rows):
             return []
-        mask = (1 << _POLICY_BITS) - 1
-        left = self._there.keys() - set(self._wanted)
-        return [(self._slot, place >> _POLICY_BITS, place & mask) for place in sorted(left)]
+        mask = (1 << _MACHINE_BITS) - 1
+        left = self._rows.keys() - set(self._wanted)
+        return [(self._slot, place & mask, place >> _MACHINE_BITS) for place in sorted(left)]
+
+
+def _at(column: Numbers, rows: list[int | None]) -> list[int | None]:
+    """The values of these rows; none where there is no row."""
+    if None in rows:
+        return [None if row is None else column[row] for row in rows]
+    return list(map(column.__getitem__, rows))  # type: ignore[arg-type]
 
 
 def _packed(column: Column) -> list[int]:

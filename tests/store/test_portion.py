@@ -73,7 +73,7 @@ def test_only_and_all_of_what_differs_is_written(
         tx.save_scores([(SHOWN_SLOT, *place, *each) for place, each in seen.items()])
         found = tx.db.columns((PLACE, WHOLE), "FROM score WHERE slot = ?", (SLOT,))
         visible = tx.db.columns((PLACE, SHOWN), "FROM score WHERE slot = ?", (SHOWN_SLOT,))
-        portion = Portion(SLOT, zip(*found, strict=True), zip(*visible, strict=True))
+        portion = Portion(SLOT, (found[0], found[1]), (visible[0], visible[1]))
 
         for policy in {policy for _, policy in wanted}:
             machines = sorted(machine for machine, each in wanted if each == policy)
