@@ -26,6 +26,7 @@ from controller.store.port.store import Store
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from controller.intake.recorder.interface import Recorder
     from controller.reconcile.reconciler import PassResult
 
 SIGN_INS_PER_MINUTE = 20
@@ -168,7 +169,8 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
     store = open_data(settings.data)
     store.take_over(_this_process(), clock())
     running = Sources(settings, store, clock=clock, done=on_pass)
-    intake = Intake(store)
+    recorder = _recorder(store, settings.data)
+    intake = Intake(recorder)
     keep = timedelta(days=settings.operator.keep_days)
     timekeeper = Timekeeper(store, clock, keep=keep)
     previewer = running.previewer()
@@ -190,6 +192,7 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
             anonymous_requests_per_minute=settings.operator.address_requests_per_minute,
         ),
         tally=running.tally,
+        recording_losses=lambda: recorder.losses,
         preview=previewer,
         proposals=proposer,
     )
@@ -236,6 +239,16 @@ def build(settings: Settings, *, on_pass: Callable[[str, PassResult], None]) -> 
 
     app = create_app(services, fallback=create_dashboard(pages))
     return Controller(settings, store, app, clock, running.places, sign_in_path, start, stop)
+
+
+def _recorder(store: Store, data: Path) -> Recorder:
+    """Whoever puts reports on disk: with more than one processor, a process of its own."""
+    from controller.intake.recorder.direct import DirectRecorder
+    from controller.intake.recorder.process import ProcessRecorder
+
+    if len(os.sched_getaffinity(0)) > 1:
+        return ProcessRecorder(store, data)
+    return DirectRecorder(store)
 
 
 def _sign_in_limit() -> Callable[[str | None], int]:

@@ -150,6 +150,16 @@ def test_no_program_names_a_path_of_the_machine_it_was_written_on() -> None:
     }
 
 
+def test_no_file_holds_both_sides_of_a_merge() -> None:
+    both = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)
+    folders = ("controller", "tests", "checks", "policies", "exceptions")
+    kinds = ("py", "yaml", "html", "css", "js")
+    written = [
+        each for name in folders for kind in kinds for each in ROOT.glob(f"{name}/**/*.{kind}")
+    ]
+    assert [each for each in (*PAGES, *written) if both.search(each.read_bytes())] == []
+
+
 def test_the_page_of_documents_has_every_field() -> None:
     page = (ROOT / "docs/reference/documents.md").read_text()
     models: list[type[documents.Document]] = [

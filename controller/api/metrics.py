@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from controller.api.pass_metrics import outbox_metrics, pass_metrics
@@ -78,6 +78,11 @@ class _StoreCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from pass_metrics(self._services.tally.now())
+        losses = CounterMetricFamily(
+            "gitward_recording_losses", "Times that the process that records reports was lost."
+        )
+        losses.add_metric([], float(self._services.recording_losses()))
+        yield losses
         with self._services.store.read() as reading:
             yield from outbox_metrics(reading.outbox_sizes())
             yield from self._sources(reading)

@@ -60,6 +60,10 @@ class Limits:
     """How long a request's body may take to arrive."""
 
 
+def _none() -> int:
+    return 0
+
+
 def _closed(_source: str) -> tuple[bytes, ...]:
     return ()
 
@@ -89,6 +93,8 @@ class Services:
     """The secrets good for a source's webhooks; none closes them."""
     tally: Tally = field(default_factory=Tally)
     """What passes came to."""
+    recording_losses: Callable[[], int] = _none
+    """How often the process that records reports was lost."""
     loopback: bool = True
     """Bound to loopback only: documentation and metrics are then open."""
     poll_interval_seconds: int = 60

@@ -17,8 +17,8 @@ from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
 from controller.errors import ControllerError, OverloadedError
+from controller.intake.recorder.interface import Recorder
 from controller.store.port.reports import Receipt, Submission
-from controller.store.port.store import Store
 
 MOST_WAITING: Final = 2_000
 """Reports that may wait; more are refused."""
@@ -46,7 +46,7 @@ class Intake:
 
     def __init__(
         self,
-        store: Store,
+        recorder: Recorder,
         *,
         most_waiting: int = MOST_WAITING,
         most_at_once: int = MOST_AT_ONCE,
@@ -55,12 +55,12 @@ class Intake:
         """Make the intake; ``start`` begins to write.
 
         Args:
-            store: Where reports go.
+            recorder: Puts them on disk.
             most_waiting: The queue's bound.
             most_at_once: The bound of one transaction.
             jitter: Picks ``Retry-After`` between two bounds, so that a herd comes back spread out.
         """
-        self._store = store
+        self._recorder = recorder
         self._most_waiting = most_waiting
         self._most_at_once = most_at_once
         self._jitter = jitter
@@ -77,6 +77,7 @@ class Intake:
 
     def start(self) -> None:
         """Begin to write."""
+        self._recorder.start()
         self._writer.start()
 
     def stop(self) -> None:
@@ -86,6 +87,7 @@ class Intake:
             self._changed.notify()
         if self._writer.is_alive():
             self._writer.join()
+        self._recorder.stop()
 
     def hand_in(self, submission: Submission) -> Future[Receipt]:
         """Queue a report; the future resolves when it is on disk.
@@ -131,8 +133,7 @@ class Intake:
     def _write(self) -> None:
         while (batch := self._next_batch()) is not None:
             try:
-                with self._store.write() as transaction:
-                    answers = transaction.record_reports([each for each, _ in batch])
+                answers = self._recorder.record([each for each, _ in batch])
             except ControllerError as error:
                 self._refuse(batch, error)
             except Exception as error:  # noqa: BLE001 - the writer must live; the caller is told
@@ -160,8 +161,7 @@ class Intake:
             return
         for submission, waiter in batch:
             try:
-                with self._store.write() as transaction:
-                    (answer,) = transaction.record_reports([submission])
+                (answer,) = self._recorder.record([submission])
             except Exception as alone:  # noqa: BLE001 - as above
                 _settle([(waiter, alone)])
             else:

@@ -27,6 +27,10 @@ class Result(msgspec.Struct, frozen=True):
     """The definition that was run; none means the one in force."""
 
 
+class WholeWantedError(Exception):
+    """Raised where a report must be read whole first, by the process that has its bytes."""
+
+
 class Since(NamedTuple):
     """What a report that tells only its changes must be read against."""
 
@@ -35,7 +39,8 @@ class Since(NamedTuple):
     size: int | None
     """How many results the whole report has; none when nobody has read them yet."""
     whole: Callable[[], tuple[Result, ...]]
-    """Reads all of them; raises ``RejectedError`` when they are not a report's."""
+    """Reads all of them; raises ``RejectedError`` when they are not a report's, and ``WholeWantedError``
+    where their bytes are not at hand."""
 
 
 class Report(NamedTuple):

@@ -18,6 +18,7 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 MOST_DRIFT: Final = timedelta(seconds=60)
+_TICKS: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def wall_clock() -> datetime:
@@ -27,8 +28,7 @@ def wall_clock() -> datetime:
 
 def elapsed() -> float:
     """Seconds since some past instant, sleep of the machine included where the system counts it."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)
+    return time.clock_gettime(_TICKS)
 
 
 class SteadyClock:

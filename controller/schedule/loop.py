@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from controller.errors import ControllerError, LeaseLostError
+from controller.failpoints import reached
 from controller.store.port.store import Store
 
 _log = structlog.get_logger(__name__)
@@ -55,7 +56,9 @@ class Timekeeper:
             return True
         if unfinished:
             with self._store.write() as transaction:
-                return transaction.continue_rescoring(now)
+                more = transaction.continue_rescoring(now)
+            reached("after_step" if more else "after_switch")
+            return more
         self._compact(now)
         return False
 

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from controller.model.documents import Check
 from controller.model.posture import Posture, definition_digest, positions
 from controller.model.report import Evidence, Report, Result
 from controller.model.terms import Platform
 from controller.scoring.evidence import bounded
-from controller.scoring.judge import judge
+from controller.scoring.judge import Judging, judging
 
 NO_ANSWER = "the agent returned no result"
+_UNJUDGED: Final = {
+    "error": "error",
+    "skipped": "not_applicable",
+    "not_applicable": "not_applicable",
+}
+"""What an agent may say that no rows are asked about, and the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,18 @@ class Catalog:
     by_position: Mapping[int, str]
     fingerprint: bytes
     """Of everything here that decides what a report makes of a posture."""
+    compiled: dict[str, Judging] = field(default_factory=dict, repr=False, compare=False)
+    """What ``judging`` made of checks, each when the first result for it came."""
+
+    def judging(self, check_id: str) -> Judging:
+        """What judges the rows of a check that is in force."""
+        found = self.compiled.get(check_id)
+        if found is None:
+            check = self.checks[check_id]
+            found = self.compiled[check_id] = judging(
+                check.comparison_operator, check.expected_result
+            )
+        return found
 
     @staticmethod
     def of(checks: Mapping[str, Check], places: Mapping[str, int]) -> Catalog:
@@ -56,6 +74,9 @@ def _fingerprint(checks: Mapping[str, Check], places: Mapping[str, int]) -> byte
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
+Change = tuple[int, str, str]
+
+
 class Absorbed(NamedTuple):
     """What a report makes of a posture."""
 
@@ -63,7 +84,7 @@ class Absorbed(NamedTuple):
     evidence: Mapping[str, Evidence]
     """Of the results that were used."""
     accepted: int
-    changed: tuple[tuple[int, str, str], ...]
+    changed: tuple[Change, ...]
     """Position, outcome before, outcome after; first outcomes come from ``pending``."""
     unknown_checks: tuple[str, ...]
     outdated_checks: tuple[str, ...]
@@ -86,60 +107,56 @@ def absorb(
     """
     masks = {"passed": 0, "failed": 0, "error": 0, "not_applicable": 0}
     evidence: dict[str, Evidence] = {}
+    changed: list[Change] = []
     unknown: list[str] = []
     outdated: list[str] = []
     reported = 0
     for result in report.results:
-        position = catalog.positions.get(result.check_id)
+        check_id, digest = result.check_id, result.digest
+        position = catalog.positions.get(check_id)
         if position is None:
-            unknown.append(result.check_id)
-        elif result.digest is not None and result.digest != catalog.digests[result.check_id]:
-            outdated.append(result.check_id)
+            unknown.append(check_id)
+        elif digest is not None and digest != catalog.digests[check_id]:
+            outdated.append(check_id)
         else:
-            outcome, found = settle(catalog.checks[result.check_id], result)
+            outcome, evidence[check_id] = settle(catalog, result)
             masks[outcome] |= 1 << position
             reported |= 1 << position
-            evidence[result.check_id] = found
-    missing = asked & ~reported & catalog.in_force
-    for position in positions(missing):
+            before = posture.outcome(position)
+            if before != outcome:
+                changed.append((position, before, outcome))
+    for position in positions(asked & ~reported & catalog.in_force):
         check_id = catalog.by_position[position]
         if platform in catalog.checks[check_id].platforms and check_id not in outdated:
             masks["error"] |= 1 << position
             reported |= 1 << position
             evidence[check_id] = Evidence(details=NO_ANSWER)
+            before = posture.outcome(position)
+            if before != "error":
+                changed.append((position, before, "error"))
     keep = catalog.in_force & ~reported
+    passed, failed, errored, not_applicable = posture
     after = Posture(
-        posture.passed & keep | masks["passed"],
-        posture.failed & keep | masks["failed"],
-        posture.errored & keep | masks["error"],
-        posture.not_applicable & keep | masks["not_applicable"],
+        passed & keep | masks["passed"],
+        failed & keep | masks["failed"],
+        errored & keep | masks["error"],
+        not_applicable & keep | masks["not_applicable"],
     )
-    moved = reported & (
-        (posture.passed ^ after.passed)
-        | (posture.failed ^ after.failed)
-        | (posture.errored ^ after.errored)
-        | (posture.not_applicable ^ after.not_applicable)
-    )
+    changed.sort()
+    accepted = len(report.results) - len(unknown) - len(outdated)
     return Absorbed(
-        posture=after,
-        evidence=evidence,
-        accepted=len(report.results) - len(unknown) - len(outdated),
-        changed=tuple((p, posture.outcome(p), after.outcome(p)) for p in positions(moved)),
-        unknown_checks=tuple(unknown),
-        outdated_checks=tuple(outdated),
-        reported=reported,
+        after, evidence, accepted, tuple(changed), tuple(unknown), tuple(outdated), reported
     )
 
 
-def settle(check: Check, result: Result) -> tuple[str, Evidence]:
+def settle(catalog: Catalog, result: Result) -> tuple[str, Evidence]:
     """The outcome of one result: judged from its rows where there are any, else as it says."""
-    if result.status in {"error", "skipped", "not_applicable"}:
-        outcome = "error" if result.status == "error" else "not_applicable"
-        return outcome, bounded(result.actual_value, result.details, None)
-    if result.rows is None:
-        return result.status, bounded(result.actual_value, result.details, None)
-    verdict = judge(check.comparison_operator, check.expected_result, result.rows)
-    details = verdict.details
-    if verdict.outcome != result.status:
-        details = f"{details} (the agent said {result.status})"
-    return verdict.outcome, bounded(result.actual_value, details, result.rows)
+    status, rows = result.status, result.rows
+    if status in _UNJUDGED:
+        return _UNJUDGED[status], bounded(result.actual_value, result.details, None)
+    if rows is None:
+        return status, bounded(result.actual_value, result.details, None)
+    outcome, details = catalog.judging(result.check_id)(rows)
+    if outcome != status:
+        details = f"{details} (the agent said {status})"
+    return outcome, bounded(result.actual_value, details, rows)

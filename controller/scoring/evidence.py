@@ -59,13 +59,19 @@ def bounded(value: object, details: str, rows: Sequence[Row] | None) -> Evidence
     return Evidence(shown, visible(details, MAX_DETAILS), kept)
 
 
+def _harmless(text: str) -> bool:
+    return _CONTROL.search(text) is None
+
+
 def _fit(rows: Sequence[Row]) -> bool:
     if len(rows) > MAX_ROWS:
         return False
     size = 0
     for row in rows:
         for column, text in row.items():
-            if len(text) > MAX_VALUE or _CONTROL.search(text) or _CONTROL.search(column):
+            # What can be printed needs no closer look, and nearly everything can.
+            printable = text.isprintable() and column.isprintable()
+            if len(text) > MAX_VALUE or not (printable or _harmless(text + column)):
                 return False
             size += len(column) + len(text)
     return size <= MAX_ROWS_TEXT

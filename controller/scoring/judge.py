@@ -31,64 +31,92 @@ class Verdict(NamedTuple):
     details: str
 
 
-def judge(
-    operator: str,
-    expected: Mapping[str, str] | str | None,
-    rows: Sequence[Mapping[str, str]],
-) -> Verdict:
+Rows = Sequence[Mapping[str, str]]
+Judging = Callable[[Rows], Verdict]
+"""Judges the rows of one check."""
+
+
+def judge(operator: str, expected: Mapping[str, str] | str | None, rows: Rows) -> Verdict:
     """Say whether the rows are what the check expects.
 
     Every row set gets a verdict: what cannot be judged (an unknown operator, an expectation of the
     wrong shape) is ``error``, never a silent pass.
     """
+    return judging(operator, expected)(rows)
+
+
+def judging(operator: str, expected: Mapping[str, str] | str | None) -> Judging:
+    """``judge`` for many sets of rows of one check: what the check alone decides is settled once."""
     if operator == "exists":
-        return _verdict(bool(rows), f"{len(rows)} row(s) returned, at least one expected")
+        return _counting(wanted=True, told="at least one expected")
     if operator == "not_exists":
-        return _verdict(not rows, f"{len(rows)} row(s) returned, none expected")
+        return _counting(wanted=False, told="none expected")
     if not isinstance(expected, Mapping) or not expected:
-        return Verdict("error", "the check expects nothing that rows could be compared with")
+        return _wrong("the check expects nothing that rows could be compared with")
     if operator in {"equals", "contains"}:
-        return _verdict(
-            any(_matches(row, expected) for row in rows),
-            f"{len(rows)} row(s) returned, one with {_show(expected)} expected",
-        )
+        return _matching(expected, wanted=True, told=f"one with {_show(expected)} expected")
     if operator == "not_equals":
-        return _verdict(
-            not any(_matches(row, expected) for row in rows),
-            f"{len(rows)} row(s) returned, none with {_show(expected)} expected",
-        )
+        return _matching(expected, wanted=False, told=f"none with {_show(expected)} expected")
     if operator in _COMPARE:
-        return _judge_number(operator, expected, rows)
-    return Verdict("error", f"unknown operator {operator!r}")
+        return _comparing(operator, expected)
+    return _wrong(f"unknown operator {operator!r}")
+
+
+def _wrong(details: str) -> Judging:
+    return lambda _rows: Verdict("error", details)
+
+
+def _counting(*, wanted: bool, told: str) -> Judging:
+    def judge_count(rows: Rows) -> Verdict:
+        return _verdict(bool(rows) is wanted, f"{len(rows)} row(s) returned, {told}")
+
+    return judge_count
+
+
+def _matching(expected: Mapping[str, str], *, wanted: bool, told: str) -> Judging:
+    pairs = tuple(expected.items())
+
+    def judge_match(rows: Rows) -> Verdict:
+        found = False
+        for row in rows:
+            for column, value in pairs:
+                if row.get(column) != value:
+                    break
+            else:
+                found = True
+                break
+        return _verdict(found is wanted, f"{len(rows)} row(s) returned, {told}")
+
+    return judge_match
+
+
+def _comparing(operator: str, expected: Mapping[str, str]) -> Judging:
+    if len(expected) != 1:
+        return _wrong(f"{operator!r} compares exactly one column")
+    ((column, bound_text),) = expected.items()
+    bound = number_prefix(bound_text)
+    if bound is None:
+        return _wrong(f"expected {column} is not a number: {bound_text!r}")
+    compare, wanted = _COMPARE[operator], f"expected {column} {_SYMBOL[operator]} {bound_text}"
+
+    def judge_number(rows: Rows) -> Verdict:
+        for row in rows:
+            if column in row:
+                break
+        else:
+            return Verdict("failed", f"no row has {column}; {wanted}")
+        actual = number_prefix(row[column])
+        if actual is None:
+            return Verdict("failed", f"{column} is not a number: {row[column]!r}; {wanted}")
+        return _verdict(compare(actual, bound), f"{column} is {actual}; {wanted}")
+
+    return judge_number
 
 
 def number_prefix(text: str) -> Decimal | None:
     """The number a text begins with ("14 days" is 14, "1.5e+09" is 1500000000), or none."""
     found = _NUMBER_PREFIX.match(text[:64])
     return Decimal(found.group(1)) if found else None
-
-
-def _judge_number(
-    operator: str, expected: Mapping[str, str], rows: Sequence[Mapping[str, str]]
-) -> Verdict:
-    if len(expected) != 1:
-        return Verdict("error", f"{operator!r} compares exactly one column")
-    ((column, bound_text),) = expected.items()
-    bound = number_prefix(bound_text)
-    if bound is None:
-        return Verdict("error", f"expected {column} is not a number: {bound_text!r}")
-    row = next((row for row in rows if column in row), None)
-    wanted = f"{column} {_SYMBOL[operator]} {bound_text}"
-    if row is None:
-        return Verdict("failed", f"no row has {column}; expected {wanted}")
-    actual = number_prefix(row[column])
-    if actual is None:
-        return Verdict("failed", f"{column} is not a number: {row[column]!r}; expected {wanted}")
-    return _verdict(_COMPARE[operator](actual, bound), f"{column} is {actual}; expected {wanted}")
-
-
-def _matches(row: Mapping[str, str], expected: Mapping[str, str]) -> bool:
-    return all(row.get(column) == value for column, value in expected.items())
 
 
 def _show(expected: Mapping[str, str]) -> str:

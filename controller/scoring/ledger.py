@@ -13,13 +13,16 @@ from controller.model.posture import Posture, positions
 from controller.model.terms import RISK_LEVELS
 from controller.scoring.many import Column
 from controller.scoring.profile import Profile
-from controller.scoring.standing import Standing
+from controller.scoring.standing import Figures, Standing
 
 OVERALL = 0
 """The key of all policies together, where a policy's number stands otherwise."""
 
-_RISK_OFFSET = {risk: 7 + index for index, risk in enumerate(RISK_LEVELS)}
-_WIDTH = 7 + len(RISK_LEVELS)
+_FIRST_RISK = 7
+_RISK_OFFSET = {risk: _FIRST_RISK + index for index, risk in enumerate(RISK_LEVELS)}
+_WIDTH = _FIRST_RISK + len(RISK_LEVELS)
+_COLUMN = {"passed": 0, "failed": 1, "error": 2}
+"""Of the check counters, by outcome; others are not counted."""
 
 
 def effective(profile: Profile, posture: Posture) -> tuple[int, int, int, int]:
@@ -79,7 +82,7 @@ class Ledger:
             row[5] += sign
         row[_RISK_OFFSET[risk]] += sign
 
-    def turn(self, key: int, was: Standing, now: Standing) -> None:
+    def turn(self, key: int, was: Figures, now: Figures) -> None:
         """Let one standing take another's place."""
         row = self.totals[key]
         hundredths, risk, compliant, bare_hundredths, _, bare_compliant = was
@@ -87,16 +90,16 @@ class Ledger:
         if new_hundredths != hundredths:
             row[1] += (new_hundredths is not None) - (hundredths is not None)
             row[3] += (new_hundredths or 0) - (hundredths or 0)
-        if new_compliant is not compliant:
-            row[2] += bool(new_compliant) - bool(compliant)
+        if new_compliant != compliant:
+            row[2] += (new_compliant or 0) - (compliant or 0)
         if new_bare_hundredths != bare_hundredths:
             row[4] += (new_bare_hundredths is not None) - (bare_hundredths is not None)
             row[6] += (new_bare_hundredths or 0) - (bare_hundredths or 0)
-        if new_bare_compliant is not bare_compliant:
-            row[5] += bool(new_bare_compliant) - bool(bare_compliant)
+        if new_bare_compliant != bare_compliant:
+            row[5] += (new_bare_compliant or 0) - (bare_compliant or 0)
         if new_risk != risk:
-            row[_RISK_OFFSET[risk]] -= 1
-            row[_RISK_OFFSET[new_risk]] += 1
+            row[_FIRST_RISK + risk] -= 1
+            row[_FIRST_RISK + new_risk] += 1
 
     def columns(self, key: int, columns: tuple[Column, Column], sign: int) -> None:
         """Let many machines' standings under one policy enter or leave."""
@@ -123,6 +126,16 @@ class Ledger:
                     self.checks[position][column] += 1
                 for position in positions(old & ~new):
                     self.checks[position][column] -= 1
+
+    def turns(self, counted: int, changed: Sequence[tuple[int, str, str]]) -> None:
+        """Move the check counters by outcomes that turned (position, before, after), of those that count."""
+        for position, before, after in changed:
+            if counted >> position & 1:
+                row = self.checks[position]
+                if before in _COLUMN:
+                    row[_COLUMN[before]] -= 1
+                if after in _COLUMN:
+                    row[_COLUMN[after]] += 1
 
     def many(self, effects: Sequence[tuple[int, int, int, int]]) -> None:
         """Let many machines' check outcomes enter at once."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from controller.model.posture import Posture
-from controller.model.terms import RiskLevel
+from controller.model.terms import RISK_NUMBER, RiskLevel
 from controller.scoring.profile import Profile
 from controller.scoring.score import weigh
 
@@ -30,18 +30,60 @@ def standings(profile: Profile, posture: Posture) -> tuple[Standing, ...]:
     )
 
 
-def standings_of_both(
-    profile: Profile, before: Posture, after: Posture
-) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
-    """``standings`` of two postures of one machine; what no changed check touches is weighed once."""
-    passed, failed, errored, _ = after
-    turned = (before.passed ^ passed) | (before.failed ^ failed) | (before.errored ^ errored)
-    was = [weigh(masks, *before[:3]) for masks in profile.weighings.distinct]
-    now = [
-        weigh(masks, passed, failed, errored) if turned & reach else same
-        for masks, reach, same in zip(profile.weighings.distinct, profile.reaches, was, strict=True)
+Figures = tuple[int | None, int, int | None, int | None, int, int | None]
+"""A standing in numbers, in its own order: risks as places in ``RISK_LEVELS``, truth values as 0 and 1."""
+
+
+def figures_after(
+    profile: Profile, known: Sequence[Figures], turned: int, posture: Posture
+) -> list[Figures]:
+    """A machine's standings after some outcomes turned, overall first; what they do not touch stays.
+
+    Args:
+        profile: What the machine is asked for, before and after.
+        known: Its standings before.
+        turned: Bitmap of the outcomes that are not as they were then.
+        posture: As it is now.
+    """
+    passed, failed, errored, _ = posture
+    distinct, overall, policies = profile.weighings
+    weighed = [
+        weigh(masks, passed, failed, errored) if turned & reach else None
+        for masks, reach in zip(distinct, profile.reaches, strict=True)
     ]
-    return _judged(profile, was), _judged(profile, now)
+    # One loop and no calls: this is done for every report in which something turned.
+    number, found = RISK_NUMBER, list(known)
+    for index, (place, bare_place, numerator, denominator) in enumerate((overall, *policies)):
+        anew, bare_anew = weighed[place], weighed[bare_place]
+        hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant = known[index]
+        if anew is not None:
+            weight, total, name = anew
+            risk, hundredths, compliant = number[name], None, None
+            if total:
+                hundredths = weight * 10_000 // total
+                compliant = 1 if denominator * weight >= numerator * total else 0
+            if bare_place == place:
+                found[index] = hundredths, risk, compliant, hundredths, risk, compliant
+                continue
+        if bare_anew is not None:
+            weight, total, name = bare_anew
+            bare_risk, bare_hundredths, bare_compliant = number[name], None, None
+            if total:
+                bare_hundredths = weight * 10_000 // total
+                bare_compliant = 1 if denominator * weight >= numerator * total else 0
+        found[index] = hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant
+    hundredths, risk, _, bare_hundredths, bare_risk, _ = found[0]
+    verdict, bare_verdict = (
+        _all([each[2] for each in found[1:]]),
+        _all([each[5] for each in found[1:]]),
+    )
+    found[0] = hundredths, risk, verdict, bare_hundredths, bare_risk, bare_verdict
+    return found
+
+
+def _all(verdicts: Sequence[int | None]) -> int | None:
+    """Compliant with every policy that assessed something; none when none did."""
+    return 0 if 0 in verdicts else 1 if 1 in verdicts else None
 
 
 def _judged(

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from controller.model.posture import Posture
 from controller.scoring.carry import Carry, carry_over, concerned
-from controller.store.columns import Times, bitmap, pack_times, unpack_times
+from controller.store.columns import Times, bitmap
 from controller.store.evidence_rows import EvidenceReading
 from controller.store.objects_read import ObjectsReading
+from controller.store.outcome_times import OutcomeTimes
 from controller.store.staleness import Subject
 
 
-class Carrying(ObjectsReading, EvidenceReading):
+class Carrying(ObjectsReading, EvidenceReading, OutcomeTimes):
     """Reads and writes of postures when definitions change."""
 
     def carried(self, subject: Subject, carry: Sequence[Carry], as_of: datetime) -> Posture:
@@ -22,8 +23,7 @@ class Carrying(ObjectsReading, EvidenceReading):
         if not told:
             return subject.posture
         evidence = self.stored_evidence(subject.number)
-        times_row = self.db.one("SELECT times FROM posture WHERE machine = ?", (subject.number,))
-        times = unpack_times(times_row[0]) if times_row else {}
+        times = self.times_of(subject.number)
         seconds = int(as_of.timestamp())
         posture, decided = carry_over(subject.posture, told, self.in_force().checks, evidence)
         for each, outcome in decided:
@@ -31,15 +31,16 @@ class Carrying(ObjectsReading, EvidenceReading):
             same = outcome == subject.posture.outcome(each.old)
             first = old_times.first_failed or (seconds if outcome == "failed" else 0)
             times[each.new] = Times(old_times.since if same else seconds, first)
-        self.save_posture(subject.number, posture, times)
+        self.save_posture(subject.number, posture)
+        self.save_times(subject.number, times)
         return posture
 
-    def save_posture(self, number: int, posture: Posture, times: dict[int, Times]) -> None:
-        """Write a machine's bitmaps and times."""
+    def save_posture(self, number: int, posture: Posture) -> None:
+        """Write a machine's bitmaps."""
         self.db.run(
-            "INSERT INTO posture (machine, passed, failed, errored, not_applicable, times)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (machine) DO UPDATE SET passed = excluded.passed,"
+            "INSERT INTO posture (machine, passed, failed, errored, not_applicable)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (machine) DO UPDATE SET passed = excluded.passed,"
             " failed = excluded.failed, errored = excluded.errored,"
-            " not_applicable = excluded.not_applicable, times = excluded.times",
-            (number, *(bitmap(bits) for bits in posture), pack_times(times)),
+            " not_applicable = excluded.not_applicable, turns = 0",
+            (number, *(bitmap(bits) for bits in posture)),
         )

@@ -6,16 +6,17 @@ import json
 import struct
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from functools import lru_cache, partial
+from itertools import repeat
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from controller.model.posture import Posture
 from controller.model.terms import RISK_LEVELS, RISK_NUMBER
-from controller.scoring.standing import Standing
+from controller.scoring.standing import Figures, Standing
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -24,6 +25,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 def instant(value: datetime) -> int:
     """Microseconds since 1970 UTC."""
     return (value - _EPOCH) // _MICROSECOND
+
+
+def length(value: timedelta) -> int:
+    """Microseconds."""
+    return value // _MICROSECOND
 
 
 @lru_cache(maxsize=4096)
@@ -64,6 +70,19 @@ def posture_of(columns: tuple[bytes, bytes, bytes, bytes]) -> Posture:
     )
 
 
+def postures_of(*columns: Iterable[bytes]) -> list[Posture]:
+    """Postures of many machines, from each of the four columns of all of them.
+
+    Records are made without a Python call for each: there are as many as machines.
+    """
+    bits = [map(int.from_bytes, column, repeat(_LITTLE)) for column in columns]
+    return list(map(_posture, zip(*bits, strict=True)))
+
+
+_LITTLE: Final[Literal["little"]] = "little"
+_posture: Final = partial(tuple.__new__, Posture)
+
+
 class Times(NamedTuple):
     """Seconds since 1970: since when the outcome stands, and when it first failed (0: never)."""
 
@@ -77,83 +96,35 @@ def pack_times(times: Mapping[int, Times]) -> bytes:
     flat = array("I", [position for position, _ in ordered])
     flat.extend(each.since for _, each in ordered)
     flat.extend(each.first_failed for _, each in ordered)
-    return _compressed(flat.tobytes())
-
-
-def _compressed(data: bytes) -> bytes:
-    """Little data: a compressor with little memory starts several times sooner."""
+    # A compressor with little memory starts several times sooner.
     packer = zlib.compressobj(1, zlib.DEFLATED, 12, 4)
-    return packer.compress(data) + packer.flush()
+    return packer.compress(flat.tobytes()) + packer.flush()
 
 
 _NOTED: Final = b"\x00"
-"""How packed times begin that have notes before them; what is compressed never begins so."""
+"""How packed times of earlier releases begin that have notes of later changes before them."""
 _NOTE: Final = struct.Struct("<II")
 _FAILED: Final = 1 << 31
-_MOST_NOTES: Final = 24
-"""Changes that stand before packed times; more, and all is packed anew."""
 
 
-def note_times(column: bytes, changed: Sequence[tuple[int, str, str]], seconds: int) -> bytes:
-    """Packed times after outcomes changed (position, before, after) at so many seconds since 1970.
-
-    A few changes are only noted: packing everything for each of them would cost more than all the rest.
-    """
-    notes, packed = _parted(column)
-    notes += b"".join(
-        [
-            _NOTE.pack(position | _FAILED if after == "failed" else position, seconds)
-            for position, _, after in changed
-        ]
-    )
-    count = len(notes) // _NOTE.size
-    if count > _MOST_NOTES:
-        return _packed_with(packed, notes)
-    return b"%s%c%s%s" % (_NOTED, count, notes, packed)
-
-
-def _packed_with(packed: bytes, notes: bytes) -> bytes:
-    """Packed times with notes put into their places."""
-    flat = array("I", zlib.decompress(packed)) if packed else array("I")
+def unpack_times(column: bytes) -> dict[int, Times]:
+    """Times by position, of ``pack_times``; also as earlier releases wrote them, with notes."""
+    notes = b""
+    if column.startswith(_NOTED):
+        end = 2 + column[1] * _NOTE.size
+        notes, column = column[2:end], column[end:]
+    flat = array("I")
+    if column:
+        flat.frombytes(zlib.decompress(column))
     count = len(flat) // 3
-    places = dict(zip(flat[:count], range(count), strict=True))
-    for noted, seconds in _NOTE.iter_unpack(notes):
-        place = places.get(noted & ~_FAILED)
-        if place is None:  # one that had no time yet: everything moves
-            return pack_times(_with_notes(unpack_times(packed), notes))
-        flat[count + place] = seconds
-        if noted & _FAILED and not flat[2 * count + place]:
-            flat[2 * count + place] = seconds
-    return _compressed(flat.tobytes())
-
-
-def _parted(column: bytes) -> tuple[bytes, bytes]:
-    """The notes, and what is packed."""
-    if not column.startswith(_NOTED):
-        return b"", column
-    end = 2 + column[1] * _NOTE.size
-    return column[2:end], column[end:]
-
-
-def _with_notes(times: dict[int, Times], notes: bytes) -> dict[int, Times]:
+    times = {
+        flat[index]: Times(flat[count + index], flat[2 * count + index]) for index in range(count)
+    }
     for noted, seconds in _NOTE.iter_unpack(notes):
         position, failed = noted & ~_FAILED, noted & _FAILED
         first = times[position].first_failed if position in times else 0
         times[position] = Times(seconds, first or (seconds if failed else 0))
     return times
-
-
-def unpack_times(column: bytes) -> dict[int, Times]:
-    """Times by position, of ``pack_times`` and ``note_times``."""
-    notes, packed = _parted(column)
-    flat = array("I")
-    if packed:
-        flat.frombytes(zlib.decompress(packed))
-    count = len(flat) // 3
-    times = {
-        flat[index]: Times(flat[count + index], flat[2 * count + index]) for index in range(count)
-    }
-    return _with_notes(times, notes)
 
 
 instants_of: Final = msgspec.json.Decoder(dict[str, int]).decode
@@ -184,11 +155,12 @@ def truth(column: int | None) -> bool | None:
     return None if column is None else bool(column)
 
 
-StandingColumns = tuple[int | None, int, int | None, int | None, int, int | None]
+StandingColumns = Figures
+"""In the order of the score table."""
 
 
 def standing_columns(standing: Standing) -> StandingColumns:
-    """A standing's columns, in the order of the score table."""
+    """A standing in numbers."""
     hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant = standing
     return (
         hundredths,
@@ -211,6 +183,14 @@ def standing_of(columns: tuple[Any, ...]) -> Standing:
         RISK_LEVELS[bare_risk],
         truth(bare_compliant),
     )
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def encode(value: object) -> str:
+    """JSON without blanks."""
+    return _ENCODER.encode(value).decode()
 
 
 canonical: Final = msgspec.json.Encoder(order="sorted").encode

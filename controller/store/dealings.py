@@ -3,65 +3,93 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from controller.model.posture import Posture
 from controller.model.terms import Platform
 from controller.scoring.absorb import Catalog
-from controller.scoring.standing import Standing
-from controller.store.columns import instants_of, standing_of, tags_of
-from controller.store.driver import Session
+from controller.scoring.standing import Figures
+from controller.store.columns import instants_of, tags_of
+from controller.store.driver import Record, Session, Value
 
 _encode: Final = msgspec.json.encode
+_KEPT_IDS: Final = 8
 
 
-class Kept(NamedTuple):
-    """What is needed of a machine only when something changed."""
-
-    times: bytes = b""
-    telling: bytes = b""
-    """Digest of the telling parts of the stored evidence."""
-    lines: int = 0
-    """Bytes of evidence of what changed since the whole was written; -1 where nothing can be added."""
-
-
-@dataclass(slots=True)
 class Dealings:
     """What is known of a machine while its report is worked on."""
 
+    __slots__ = (
+        "added", "approved_at", "collected_at", "evaluated", "evidence_at", "facts_run_at", "heard",
+        "number", "os", "overall", "posture", "recent", "report_order", "run_asked", "run_id",
+        "run_issued_at", "run_policies", "scores", "spoke", "status", "tags", "telling", "turns", "uuid",
+    )  # fmt: skip
+
+    status: str
     number: int
     uuid: str
     os: Platform
-    tags: tuple[str, ...]
-    approved_at: int
     collected_at: int | None
     report_order: str | None
     facts_run_at: int | None
-    recent: list[str]
-    evaluated: dict[str, int]
+    recent: str
+    """The ids of its last reports, the newest last."""
     run_id: str | None
     run_issued_at: int | None
-    run_policies: tuple[str, ...]
-    run_asked: int
-    posture: Posture
-    heard: bytes
+    heard: bytes | None
     """Digest of what was reported last, and under which catalog and question; see ``heard_under``."""
-    spoke: int
-    """Bitmap of the positions that the last report spoke of."""
+    added: int
+    """Bytes of evidence that were added since the whole was written."""
+    turns: int
+    """How many reports turned outcomes since times were packed."""
     evidence_at: int | None
-    overall: Standing | None
-    """As stored in the rows that readers see."""
-    kept: Kept | None = None
-    """None while it has not been read."""
+    telling: bytes | None
+    """Digest of the telling parts of the stored evidence."""
 
-    def columns(
-        self, seen: int, reported: int | None, stale_at: int | None
-    ) -> tuple[int | str | None, ...]:
+    def __init__(self, row: Record) -> None:
+        """Take a row as ``read`` gives it."""
+        (
+            _, self.status, self.number, self.uuid, self.os, tags, approved_at,
+            self.collected_at, self.report_order, self.facts_run_at, self.recent, evaluated,
+            self.run_id, self.run_issued_at, run_policies, run_asked,
+            passed, failed, errored, not_applicable, self.heard, spoke, added, turns,
+            self.evidence_at, self.telling, *overall,
+        ) = row  # fmt: skip
+        bits = int.from_bytes
+        self.tags: tuple[str, ...] = tags_of(tags)
+        self.approved_at: int = approved_at or 0
+        self.evaluated: dict[str, int] = instants_of(evaluated)
+        self.run_policies: tuple[str, ...] = tags_of(run_policies) if run_policies else ()
+        self.run_asked = bits(run_asked, "little") if run_asked else 0
+        self.spoke = bits(spoke, "little") if spoke else 0
+        """Bitmap of the positions that the last report spoke of."""
+        self.added = added or 0
+        self.turns = turns or 0
+        self.posture = (
+            Posture(
+                bits(passed, "little"),
+                bits(failed, "little"),
+                bits(errored, "little"),
+                bits(not_applicable, "little"),
+            )
+            if passed is not None
+            else Posture()
+        )
+        self.overall: Figures | None = tuple(overall) if overall[1] is not None else None
+        """As stored in the rows that readers see."""
+        self.scores: dict[int, Figures] | None = None
+        """All of them, by the key of their row; none where they have not been read."""
+
+    def remember(self, report_id: str) -> None:
+        """Keep a report's id, and forget the oldest."""
+        recent = f"{self.recent} {report_id}" if self.recent else report_id
+        self.recent = recent.partition(" ")[2] if recent.count(" ") == _KEPT_IDS else recent
+
+    def columns(self, seen: int, reported: int | None, stale_at: int | None) -> Record:
         """The contact row's new values, in the order of ``WRITE``."""
         return (
             seen,
@@ -69,7 +97,7 @@ class Dealings:
             self.collected_at,
             self.report_order,
             self.facts_run_at,
-            " ".join(self.recent),
+            self.recent,
             _encode(self.evaluated).decode(),
             stale_at,
             self.run_id,
@@ -86,97 +114,57 @@ def heard_under(catalog: Catalog, asked: int) -> bytes:
     return hashlib.blake2b(catalog.fingerprint + question, digest_size=8).digest()
 
 
-def dealings_of(row: Sequence[Any]) -> Dealings:
-    """Dealings from their row, as ``read`` gives it."""
-    return Dealings(
-        number=row[2],
-        uuid=row[3],
-        os=row[4],
-        tags=tags_of(row[5]),
-        approved_at=row[6] or 0,
-        collected_at=row[7],
-        report_order=row[8],
-        facts_run_at=row[9],
-        recent=row[10].split() if row[10] else [],
-        evaluated=instants_of(row[11]),
-        run_id=row[12],
-        run_issued_at=row[13],
-        run_policies=tags_of(row[14]) if row[14] else (),
-        run_asked=_bits(row[15]),
-        posture=Posture(_bits(row[16]), _bits(row[17]), _bits(row[18]), _bits(row[19])),
-        heard=bytes.fromhex(row[20]),
-        spoke=_bits(row[21]),
-        evidence_at=row[22],
-        overall=standing_of(tuple(row[23:29])) if row[24] is not None else None,
-    )
-
-
-def _bits(column: str) -> int:
-    return int.from_bytes(bytes.fromhex(column), "little")
-
-
-_COLUMNS: Final = (
-    "t.hash", "m.status", "m.number", "m.uuid", "m.os", "m.tags", "m.approved_at",
-    "c.collected_at", "c.report_order", "c.facts_run_at", "c.recent", "c.evaluated",
-    "c.run_id", "c.run_issued_at", "c.run_policies", "hex(c.run_asked)",
-    "hex(p.passed)", "hex(p.failed)", "hex(p.errored)", "hex(p.not_applicable)", "hex(p.heard)",
-    "hex(p.spoke)", "e.stored_at",
-    "s.hundredths", "s.risk", "s.compliant", "s.bare_hundredths", "s.bare_risk", "s.bare_compliant",
-)  # fmt: skip
-NUMBER: Final = 2
-UUID: Final = 3
-"""Where a row has the machine's number and uuid."""
-_SOURCE: Final = (
-    "FROM machine m JOIN contact c ON c.machine = m.number"
-    " LEFT JOIN machine_token t ON t.machine = m.number AND t.pending = 0"
+_READ: Final = (
+    "SELECT t.hash, m.status, m.number, m.uuid, m.os, m.tags, m.approved_at,"
+    " c.collected_at, c.report_order, c.facts_run_at, c.recent, c.evaluated,"
+    " c.run_id, c.run_issued_at, c.run_policies, c.run_asked,"
+    " p.passed, p.failed, p.errored, p.not_applicable, p.heard, p.spoke, p.added, p.turns,"
+    " e.stored_at, e.digest,"
+    " s.hundredths, s.risk, s.compliant, s.bare_hundredths, s.bare_risk, s.bare_compliant"
+    " FROM machine_token t JOIN machine m ON m.number = t.machine"
+    " JOIN contact c ON c.machine = m.number"
     " LEFT JOIN posture p ON p.machine = m.number"
     " LEFT JOIN evidence e ON e.machine = m.number"
     " LEFT JOIN score s ON s.slot = ? AND s.machine = m.number AND s.policy = 0"  # OVERALL
-    " WHERE m.uuid IN ({})"
+    " WHERE t.hash IN ({}) AND t.pending = 0"
 )
-_LINES: Final = (
-    "CASE WHEN v.body IS NULL THEN 0 WHEN hex(substr(v.body, 1, 1)) <> '7B' THEN -1"
-    " ELSE length(v.body) END"
-)
-_KEPT_COLUMNS: Final = ("m.number", "hex(p.times)", "hex(e.digest)", _LINES)
-_KEPT_SOURCE: Final = (
-    "FROM machine m LEFT JOIN posture p ON p.machine = m.number"
-    " LEFT JOIN evidence e ON e.machine = m.number"
-    " LEFT JOIN evidence_since v ON v.machine = m.number WHERE m.number IN ({})"
+_READ_SCORES: Final = (
+    "SELECT machine, policy, hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant"
+    " FROM score WHERE slot = ? AND machine IN ({})"
 )
 _MOST: Final = 64
-_Asked = TypeVar("_Asked", str, int)
 
 
-def read(db: Session, slot: int, uuids: Sequence[str]) -> Iterator[list[Any]]:
-    """The rows of these machines: one for each of a machine's tokens, its hash first."""
-    for some in _portions(uuids):
-        source = _SOURCE.format(_marks(len(some)))
-        yield from db.rows(_COLUMNS, source, (slot, *some))
+def read(db: Session, slot: int, hashes: Sequence[str]) -> dict[str, Record]:
+    """What is stored of the machines that these tokens speak for, by the token's hash."""
+    return {row[0]: row for row in _portions(db, _READ, slot, hashes)}
 
 
-def read_kept(db: Session, numbers: Sequence[int]) -> dict[int, Kept]:
-    """What these machines have of it, by number."""
-    found = {}
-    for some in _portions(numbers):
-        rows = db.rows(_KEPT_COLUMNS, _KEPT_SOURCE.format(_marks(len(some))), some)
-        for number, times, telling, lines in rows:
-            found[number] = Kept(bytes.fromhex(times), bytes.fromhex(telling), lines)
+def read_scores(db: Session, slot: int, numbers: Sequence[int]) -> dict[int, dict[int, Figures]]:
+    """The stored scores of these machines, by machine and then by the key of their row."""
+    found: dict[int, dict[int, Any]] = {number: {} for number in numbers}
+    for number, key, *figures in _portions(db, _READ_SCORES, slot, numbers):
+        found[number][key] = tuple(figures)
     return found
 
 
-def _portions(asked: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
-    """Portions of few sizes, so that each statement is compiled once."""
+def _portions(
+    db: Session, sql: str, slot: int, asked: Sequence[str] | Sequence[int]
+) -> list[Record]:
+    """The rows for so many keys, by statements of few sizes, so that each is compiled once."""
+    found: list[Record] = []
     for start in range(0, len(asked), _MOST):
-        portion = list(asked[start : start + _MOST])
+        portion: list[Value] = list(asked[start : start + _MOST])
         # A statement that is too large by half costs less than three smaller ones.
         size = 1 << (len(portion) - 1).bit_length()
-        yield portion + portion[-1:] * (size - len(portion))
+        keys = portion + portion[-1:] * (size - len(portion))
+        found += db.all(_sized(sql, size), (slot, *keys))
+    return found
 
 
 @cache
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
+def _sized(sql: str, count: int) -> str:
+    return sql.format(", ".join("?" * count))
 
 
 WRITE: Final = (
@@ -189,9 +177,9 @@ WRITE: Final = (
     " evaluated = excluded.evaluated, stale_at = excluded.stale_at, run_id = excluded.run_id"
 )
 WRITE_FACTS: Final = (
-    "INSERT INTO posture (passed, failed, errored, not_applicable, times, heard, spoke, machine)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (machine) DO UPDATE SET"
+    "INSERT INTO posture (passed, failed, errored, not_applicable, heard, spoke, added, turns, machine)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (machine) DO UPDATE SET"
     " passed = excluded.passed, failed = excluded.failed, errored = excluded.errored,"
-    " not_applicable = excluded.not_applicable, times = excluded.times, heard = excluded.heard,"
-    " spoke = excluded.spoke"
+    " not_applicable = excluded.not_applicable, heard = excluded.heard, spoke = excluded.spoke,"
+    " added = excluded.added, turns = excluded.turns"
 )

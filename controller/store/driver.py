@@ -18,15 +18,6 @@ class Session(Protocol):
     """A connection inside a snapshot or a transaction."""
 
     def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]: ...
-    def rows(
-        self, columns: Sequence[str], source: str, parameters: Sequence[Value]
-    ) -> list[list[Any]]:
-        """What ``SELECT columns source`` gives, at once instead of row by row: for many small rows.
-
-        Binary columns are asked for as ``hex(...)``, which is empty where there is none.
-        """
-        ...
-
     def one(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None: ...
     def run(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         """Run a statement; how many rows it touched."""
@@ -50,6 +41,10 @@ class Session(Protocol):
         """
         ...
 
+    def wanted(self) -> bool:
+        """Whether somebody in this process waits for this transaction's end, to write in turn."""
+        ...
+
     def give_back(self, pages: int) -> bool:
         """Give some of the room that deletes left back to the file system; whether there is more."""
         ...
@@ -64,6 +59,10 @@ class Driver(Protocol):
 
     def writing(self) -> AbstractContextManager[Session]:
         """The one transaction that may write; committed durably when its block ends."""
+        ...
+
+    def idle(self) -> AbstractContextManager[None]:
+        """Nothing is written from here until the block ends; whoever wants to write waits."""
         ...
 
     def glance(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:

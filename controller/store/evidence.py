@@ -31,7 +31,7 @@ def pack(evidence: Mapping[str, Evidence]) -> bytes:
     body = _compress(kept)
     if len(body) <= MAX_BYTES:
         return body
-    by_size = sorted(kept, key=lambda id_: -len(msgspec.json.encode(_plain(kept[id_]))))
+    by_size = sorted(kept, key=lambda id_: -len(msgspec.json.encode(kept[id_])))
     for count, id_ in enumerate(by_size, start=1):
         kept[id_] = Evidence(actual_value=None, details=kept[id_].details[:200], rows=None)
         if count % 8 == 0 or count == len(by_size):
@@ -42,11 +42,11 @@ def pack(evidence: Mapping[str, Evidence]) -> bytes:
 
 
 _PLAIN: Final = b"{"
-"""How lines of JSON begin; what is compressed never begins so."""
+"""How a line of JSON begins; what is compressed never begins so."""
 
 
 def _texts(column: bytes) -> list[bytes]:
-    """The JSON of a column, later over earlier: compressed whole, or lines as they were added."""
+    """The JSON of a column, later over earlier: compressed, or a line; of an earlier release, lines."""
     if not column:
         return []
     return column.splitlines() if column.startswith(_PLAIN) else [zlib.decompress(column)]
@@ -62,31 +62,33 @@ def unpack(column: bytes) -> dict[str, Evidence]:
 
 
 def line(evidence: Mapping[str, Evidence]) -> bytes:
-    """A little evidence, to stand behind other lines: packing a little costs more than it saves."""
-    return msgspec.json.encode({id_: _plain(each) for id_, each in evidence.items()}) + b"\n"
+    """A little evidence, to stand beside the whole: packing a little costs more than it saves."""
+    return msgspec.json.encode(evidence)
 
 
-def shortened(column: bytes, newer: bytes, most: int) -> bytes | None:
-    """The lines of a column and a newer one as a single line, in which each check stands once.
+def shortened(columns: Sequence[bytes], most: int) -> bytes | None:
+    """Several lines as a single one, in which each check stands once, with its last evidence.
 
     None when that would be more than so many bytes.
     """
-    texts: dict[str, object] = {}
-    for text in [*_texts(column), newer]:
-        texts.update(_RAW.decode(text))
-    body = msgspec.json.encode(texts) + b"\n"
+    body = msgspec.json.encode(_laid_over(columns))
     return body if len(body) <= most else None
+
+
+def _laid_over(columns: Sequence[bytes]) -> dict[str, object]:
+    """What is packed in several columns, later over earlier, as JSON that nobody looks into."""
+    texts: dict[str, object] = {}
+    for column in columns:
+        for text in _texts(column):
+            texts.update(_RAW.decode(text))
+    return texts
 
 
 def merged(
     columns: Sequence[bytes], newer: Mapping[str, Evidence], wanted: Container[str]
 ) -> bytes:
     """Pack several packed values into one, later over earlier, without reading what is in them."""
-    texts: dict[str, object] = {}
-    for column in columns:
-        for text in _texts(column):
-            texts.update(_RAW.decode(text))
-    texts.update((id_, _plain(each)) for id_, each in newer.items())
+    texts = {**_laid_over(columns), **newer}
     body = _deflate(
         msgspec.json.encode({id_: each for id_, each in texts.items() if id_ in wanted})
     )
@@ -95,12 +97,8 @@ def merged(
     return pack(unpack(body))
 
 
-def _plain(evidence: Evidence) -> tuple[object, str, object]:
-    return evidence.actual_value, evidence.details, evidence.rows
-
-
 def _compress(evidence: Mapping[str, Evidence]) -> bytes:
-    return _deflate(msgspec.json.encode({id_: _plain(each) for id_, each in evidence.items()}))
+    return _deflate(msgspec.json.encode(evidence))
 
 
 def _deflate(text: bytes) -> bytes:

@@ -8,22 +8,25 @@ set, whole, until the new one is complete and a single row flips. So nobody ever
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from time import monotonic
 from typing import Final
 
 import msgspec
 
+from controller.failpoints import reached
 from controller.scoring.carry import Carry
 from controller.scoring.ledger import Ledger, effective
 from controller.scoring.many import FEW, score_many
 from controller.scoring.rulebook import kinds
 from controller.store.carrying import Carrying
-from controller.store.columns import instant, posture_of, tags_of
+from controller.store.columns import instant, postures_of, tags_of
 from controller.store.context import Judged
+from controller.store.driver import Record
 from controller.store.machine_list import WALKED
 from controller.store.port.fleet import Cause
 from controller.store.portion import PLACE, SHOWN, WHOLE, Portion
@@ -33,11 +36,21 @@ from controller.store.staleness import Subject
 CHUNK: Final = 10_000
 """How many machines one step of a fleet-wide change takes at most."""
 PORTION: Final = 1_000
-"""How many are judged between two looks at the clock."""
+"""How many are judged in a step before the first look at the clock."""
+_LEAST: Final = 200
+_MOST: Final = 5_000
+"""Bounds of each portion after it."""
+_SURE: Final = 0.85
+"""How much of the time left a portion is made to take."""
 STEP_SECONDS: Final = 0.12
-"""A step ends before the portion that would probably take it beyond this; it bounds how long writers wait.
+"""A step has no portion that would probably take it beyond this; it bounds how long writers wait."""
+LONGEST_SECONDS: Final = 0.25
+"""How long a step goes on while nobody else wants to write.
 
-Longer steps are cheaper: each writes anew the pages of the index of scores that it touches, nearly all."""
+Longer steps are cheaper: each writes anew the pages of the index of scores that it touches, nearly all.
+"""
+_SPELL: Final = 0.05
+"""For how long it goes on before it looks again whether anybody does."""
 
 
 class FleetChange(ScoreRows, Carrying):
@@ -59,9 +72,7 @@ class FleetChange(ScoreRows, Carrying):
             rows = self.db.all(
                 f"{query} AND m.number > ? ORDER BY m.number LIMIT ?", (after, limit)
             )
-        return [
-            Subject(row[0], row[1], row[2], tags_of(row[3]), posture_of(row[4:8])) for row in rows
-        ]
+        return _subjects_of(rows)
 
     def _begin_fleet_change(
         self,
@@ -97,7 +108,7 @@ class FleetChange(ScoreRows, Carrying):
         if judged.cursor is None:
             return False
         ledger = Ledger()
-        for size in _portions(self.chunk):
+        for size in _portions(self.chunk, self.db.wanted):
             subjects = self.subjects(after=judged.cursor or 0, limit=size)
             if not subjects and judged is begun:
                 self._finish_fleet_change(judged, as_of)
@@ -113,8 +124,10 @@ class FleetChange(ScoreRows, Carrying):
             if judged.schedules:
                 self.restale(subjects)
             judged = replace(judged, cursor=subjects[-1].number)
+            reached("after_portion")
         self.save_judged(judged)
         self.post(ledger, 1 - judged.slot, as_of)
+        reached("inside_step")
         return True
 
     def _rescore(self, judged: Judged, subjects: Sequence[Subject], ledger: Ledger) -> None:
@@ -158,6 +171,7 @@ class FleetChange(ScoreRows, Carrying):
             )
 
     def _finish_fleet_change(self, judged: Judged, as_of: datetime) -> None:
+        reached("before_switch")
         slot = 1 - judged.slot
         self.db.run("DELETE FROM score WHERE slot = ? AND machine > ?", (slot, judged.cursor))
         self.save_judged(
@@ -173,13 +187,36 @@ class FleetChange(ScoreRows, Carrying):
         )
         self.set_trend(as_of)
         self.end_movement()
+        reached("inside_switch")
 
 
-def _portions(machines: int) -> Iterator[int]:
-    """How many machines to judge, portion by portion, until a step is over."""
-    ends, took = monotonic() + STEP_SECONDS, 0.0
-    while machines > 0 and (now := monotonic()) + took < ends:
-        size = min(machines, PORTION)
-        machines -= size
+def _subjects_of(rows: Sequence[Record]) -> list[Subject]:
+    """Machines with their postures, from rows."""
+    if not rows:
+        return []
+    numbers, uuids, systems, tags, *bits = zip(*rows, strict=True)
+    made = zip(numbers, uuids, systems, map(tags_of, tags), postures_of(*bits), strict=True)
+    return list(map(_subject, made))
+
+
+_subject: Final = partial(tuple.__new__, Subject)
+
+
+def _portions(machines: int, wanted: Callable[[], bool]) -> Iterator[int]:
+    """How many machines to judge, portion by portion, until a step is over.
+
+    The first portion tells how long a machine takes, and so how many there is time for: machines of
+    one kind are judged at the lower price the more they are.
+    """
+    begun = monotonic()
+    ends, size = begun + STEP_SECONDS, min(machines, PORTION)
+    while size:
+        began = monotonic()
         yield size
-        took = monotonic() - now
+        machines -= size
+        now = monotonic()
+        a_second = _SURE * size / (now - began)
+        room = int(a_second * (ends - now))
+        if room < _LEAST and not wanted():
+            room = int(a_second * min(_SPELL, begun + LONGEST_SECONDS - now))
+        size = min(machines, room, _MOST) if room >= _LEAST else 0

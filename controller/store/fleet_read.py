@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -65,9 +66,24 @@ _MOST_EVENTS: Final = 12
 
 def _packed(body: bytes, number: int, key: int) -> Iterator[tuple[Any, ...]]:
     """What a chunk says of one machine under one policy."""
-    for machine, policy, *values in msgspec.json.decode(zlib.decompress(body)):
-        if machine == number and policy == key:
-            yield tuple(values)
+    for first, second, *values in msgspec.json.decode(zlib.decompress(body)):
+        if isinstance(second, int):  # before it was kept by column: a machine, a policy
+            if first == number and second == key:
+                yield tuple(values)
+        elif first == key:
+            place = bisect_left(second, number)
+            if second[place : place + 1] == [number]:
+                yield tuple(column[place] for column in values)
+
+
+def _moved(key: int) -> str:
+    """What the JSON of moved scores is like when this one is among them."""
+    return f"%[{key},%"
+
+
+def _score(scores: str, key: int) -> tuple[Any, ...]:
+    """One of the moved scores of a change that has it: hundredths, risk, compliant."""
+    return next(tuple(values) for policy, *values in msgspec.json.decode(scores) if policy == key)
 
 
 class FleetReading(ObjectsReading):
@@ -206,11 +222,11 @@ class FleetReading(ObjectsReading):
 
     def _own_changes(self, number: int, key: int) -> list[tuple[int, tuple[Any, ...], Cause]]:
         rows = self.db.all(
-            "SELECT at, hundredths, risk, compliant, cause_kind, cause_ref, cause_detail"
-            " FROM score_change WHERE machine = ? AND policy = ? ORDER BY at",
-            (number, key),
+            "SELECT at, scores, cause_kind, cause_ref, cause_detail FROM machine_change"
+            " WHERE machine = ? AND scores LIKE ? ORDER BY at, number",
+            (number, _moved(key)),
         )
-        return [(row[0], tuple(row[1:4]), Cause(*row[4:7])) for row in rows]
+        return [(at, _score(scores, key), Cause(*cause)) for at, scores, *cause in rows]
 
     def _fleet_changes(self, number: int, key: int) -> list[tuple[int, tuple[Any, ...], Cause]]:
         """What fleet-wide changes did to one machine, out of their packed chunks."""
@@ -226,12 +242,12 @@ class FleetReading(ObjectsReading):
 
     def overall_before(self, number: int, at: datetime) -> int | None:
         own = self.db.one(
-            "SELECT at, hundredths FROM score_change WHERE machine = ? AND policy = ? AND at <= ?"
-            " ORDER BY at DESC LIMIT 1",
-            (number, OVERALL, instant(at)),
+            "SELECT at, scores FROM machine_change WHERE machine = ? AND at <= ? AND scores LIKE ?"
+            " ORDER BY at DESC, number DESC LIMIT 1",
+            (number, instant(at), _moved(OVERALL)),
         )
         since: int = own[0] if own else -1
-        hundredths: int | None = own[1] if own else None
+        hundredths: int | None = _score(own[1], OVERALL)[0] if own else None
         # Chunks are read from the newest back, and only until one has the machine.
         rows = self.db.all(
             f"SELECT e.at, s.body{_CHUNK_OF_EACH_EVENT} AND e.at > ? AND e.at <= ?"
@@ -246,11 +262,16 @@ class FleetReading(ObjectsReading):
 
     def outcome_history(self, uuid: str, since: datetime) -> Sequence[OutcomeChange]:
         rows = self.db.all(
-            "SELECT t.at, d.check_id, t.before, t.after FROM transition t"
-            " JOIN machine m ON m.number = t.machine JOIN definition d ON d.position = t.position"
-            " WHERE m.uuid = ? AND t.at >= ? ORDER BY t.at, d.check_id",
+            "SELECT c.at, c.outcomes FROM machine_change c JOIN machine m ON m.number = c.machine"
+            " WHERE m.uuid = ? AND c.at >= ? AND c.outcomes <> '[]' ORDER BY c.at, c.number",
             (uuid, instant(since)),
         )
-        return [
-            OutcomeChange(moment_of(at), check, before, after) for at, check, before, after in rows
+        ids: dict[int, str] = dict(self.db.all("SELECT position, check_id FROM definition"))
+        found = [
+            (at, ids[position], before, after)
+            for at, outcomes in rows
+            for position, before, after in msgspec.json.decode(outcomes)
+            if position in ids
         ]
+        found.sort(key=lambda change: change[:2])
+        return [OutcomeChange(moment_of(at), *change) for at, *change in found]

@@ -22,10 +22,10 @@ LOOK: Final = "SELECT value FROM meta WHERE name = 'lease'"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What one controller took; ``row`` is what stands in the store for as long as it is its own."""
+    """What one controller took."""
 
-    number: int
     row: str
+    """What stands in the store for as long as it is its own."""
 
     def check(self, found: Record | None) -> None:
         """Refuse to go on once the row is another's.
@@ -57,7 +57,7 @@ def take(session: Session, holder: str, as_of: datetime) -> Lease:
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (row,),
     )
-    return Lease(number, row)
+    return Lease(row)
 
 
 def _lost(found: Record | None) -> str:

@@ -17,7 +17,6 @@ from controller.store.columns import (
     instant,
     moment_of,
     posture_of,
-    unpack_times,
 )
 from controller.store.evidence_rows import EvidenceReading
 from controller.store.machine_list import (
@@ -28,10 +27,11 @@ from controller.store.machine_list import (
     machine_of,
     machine_row,
 )
+from controller.store.outcome_times import OutcomeTimes
 from controller.store.port.machines import CheckTimes, Duty, MachineRow, MachineState, Run
 
 
-class MachinesReading(MachineListReading, EvidenceReading):
+class MachinesReading(MachineListReading, EvidenceReading, OutcomeTimes):
     """Reads of machines."""
 
     def machine(self, uuid: str) -> Machine | None:
@@ -40,13 +40,12 @@ class MachinesReading(MachineListReading, EvidenceReading):
 
     def machine_state(self, uuid: str, as_of: datetime) -> MachineState | None:
         row = self.db.one(
-            f"SELECT {MACHINE}, c.stale_at, p.passed, p.failed, p.errored, p.not_applicable, p.times"
+            f"SELECT {MACHINE}, c.stale_at, p.passed, p.failed, p.errored, p.not_applicable"
             f"{MACHINE_FROM} LEFT JOIN posture p ON p.machine = m.number WHERE m.uuid = ?",
             (uuid,),
         )
         if row is None:
             return None
-        times = unpack_times(row[19]) if row[19] else {}
         return MachineState(
             machine=machine_of(row[:14]),
             posture=posture_of(row[15:19]) if row[15] is not None else Posture(),
@@ -55,7 +54,7 @@ class MachinesReading(MachineListReading, EvidenceReading):
                     moment_of(each.since * 1_000_000),
                     moment_of(each.first_failed * 1_000_000) if each.first_failed else None,
                 )
-                for position, each in times.items()
+                for position, each in self.times_of(row[0]).items()
             },
             stale=row[14] is not None and row[14] <= instant(as_of),
         )

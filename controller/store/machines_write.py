@@ -65,7 +65,7 @@ class MachinesWriting(Rescoring, MachinesReading, AuditWriting):
             (new_token_hash, number),
         )
         self._save_tags(number, tags)
-        self.save_posture(number, Posture(), {})
+        self.save_posture(number, Posture())
         self._enter(number, "enrollment", uuid, as_of)
         self.add_audit(f"agent:{uuid}", "enroll", f"machine/{uuid}", as_of, detail={"tags": tags})
         return self._known(uuid)
@@ -195,11 +195,11 @@ class MachinesWriting(Rescoring, MachinesReading, AuditWriting):
         for table in (
             "contact",
             "posture",
+            "outcome_time",
             "evidence",
-            "evidence_since",
+            "evidence_line",
             "score",
-            "score_change",
-            "transition",
+            "machine_change",
             "machine_tag",
             "machine_token",
             "execution",

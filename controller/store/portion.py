@@ -29,6 +29,8 @@ WHOLE: Final = (
 """SQL: everything that a score row says."""
 
 ScoreRow = tuple[int | None, ...]
+Run = tuple[int, list[int], list[int | None], list[int], list[int | None]]
+"""A policy; machines in order; and of each its score, risk and compliance, with the exceptions."""
 
 
 class Portion:
@@ -53,8 +55,8 @@ class Portion:
         """Slot, machine, policy and a standing's columns."""
         self.changed: list[ScoreRow] = []
         """A standing's columns, then slot, machine and policy."""
-        self.moved: list[ScoreRow] = []
-        """For the history: machine, policy, and the columns with the exceptions."""
+        self.moved: list[Run] = []
+        """For the history."""
 
     def take(self, machines: Sequence[int], policy: int, pair: tuple[Column, Column]) -> None:
         """What some of the machines come to under one policy, with the exceptions and without any."""
@@ -70,8 +72,16 @@ class Portion:
         seen = list(map(self._seen.get, places))
         if seen != shown:
             hundredths, risks, compliant = column
-            rows = zip(machines, repeat(policy), hundredths, risks, flags(compliant), strict=False)
-            self.moved += compress(rows, map(ne, seen, shown))
+            turned = list(map(ne, seen, shown))
+            self.moved.append(
+                (
+                    policy,
+                    list(compress(machines, turned)),
+                    list(compress(hundredths, turned)),
+                    list(compress(risks, turned)),
+                    list(compress(flags(compliant), turned)),
+                )
+            )
 
     def _differs(
         self,

@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from controller.errors import ControllerError, UnauthenticatedError
-from controller.model.report import Report, Since
+from controller.model.report import Report, Since, WholeWantedError
+from controller.model.terms import RISK_LEVELS
 from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
 from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment
-from controller.scoring.standing import Standing, standings
-from controller.store.columns import bitmap, instant, moment_of, note_times
+from controller.scoring.standing import Figures
+from controller.store.columns import bitmap, encode, instant, length, truth
 from controller.store.context import Judged
 from controller.store.dealings import (
-    NUMBER,
-    UUID,
     WRITE,
     WRITE_FACTS,
     Dealings,
-    Kept,
-    dealings_of,
     heard_under,
     read,
-    read_kept,
+    read_scores,
 )
+from controller.store.driver import Record
 from controller.store.evidence_rows import ADD_LINE, EvidenceWriting
-from controller.store.port.fleet import Cause
+from controller.store.outcome_times import MOST_TURNS
 from controller.store.port.machines import RUN_LIFE
 from controller.store.port.reports import Receipt, Submission
-from controller.store.rescoring import Rescoring
-from controller.store.staleness import Subject
+from controller.store.report_scores import ADD_CHANGE, ReportScores
 
-_Rows = dict[str, list[list[Any]]]
-"""What ``read`` gives, by uuid."""
-_KEPT_IDS: Final = 8
-_ADD_TRANSITION: Final = (
-    "INSERT INTO transition (machine, at, position, before, after) VALUES (?, ?, ?, ?, ?)"
-)
+_RUN_LIFE: Final = length(RUN_LIFE)
+
+
+class _Cover(NamedTuple):
+    """What a report evaluates."""
+
+    policies: tuple[str, ...]
+    freshness: int | None
+    """Microseconds until the first of the machine's policies asks for another, when these are all of its
+    policies and it is the same at every time of the year."""
 
 
 @dataclass(slots=True)
@@ -50,13 +51,15 @@ class _Scene:
     moment: Moment
     judged: Judged
     catalog: Catalog
-    ledger: Ledger
-    contacts: list[tuple[int | str | None, ...]] = field(default_factory=list)
-    transitions: list[tuple[int | str, ...]] = field(default_factory=list)
-    postures: list[tuple[bytes | int | None, ...]] = field(default_factory=list)
-    lines: list[tuple[int, bytes]] = field(default_factory=list)
-    covers: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
-    """By profile and reported positions: the policies that such a report evaluates."""
+    policies: AbstractSet[str]
+    """Those in force."""
+    ledger: Ledger = field(default_factory=Ledger)
+    contacts: list[Record] = field(default_factory=list)
+    postures: list[Record] = field(default_factory=list)
+    lines: list[Record] = field(default_factory=list)
+    changes: list[Record] = field(default_factory=list)
+    covers: dict[tuple[int, int], _Cover] = field(default_factory=dict)
+    """By profile and reported positions."""
     under: dict[int, bytes] = field(default_factory=dict)
     """``heard_under`` by what was asked."""
 
@@ -68,7 +71,7 @@ class _Scene:
         return digest + under
 
 
-class ReportsWriting(Rescoring, EvidenceWriting):
+class ReportsWriting(ReportScores, EvidenceWriting):
     """Writes of facts."""
 
     def catalog(self) -> Catalog:
@@ -82,27 +85,47 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         return kept[1]
 
     def record_reports(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        scene = _Scene(self.judged_moment(), self.judged(), self.catalog(), Ledger())
+        scene = _Scene(
+            self.judged_moment(), self.judged(), self.catalog(), self.in_force().policies.keys()
+        )
         answers: dict[int, Receipt | Exception] = {}
         latest = None
         for turn in _turns(submissions):
-            rows = self._rows([submissions[n] for n in turn], scene.judged.slot)
-            kept = self._kept_of([submissions[n] for n in turn], rows)
+            found = self._read([submissions[n] for n in turn], scene.judged)
             for n in turn:
                 submission = submissions[n]
                 try:
-                    known = _known(submission, rows)
-                    known.kept = kept.get(known.number)
+                    known = _spoken_for(submission, found)
                     answers[n] = self._record(submission, known, scene)
                     latest = max(latest or submission.received_at, submission.received_at)
-                except ControllerError as error:
+                except (ControllerError, WholeWantedError) as error:
                     answers[n] = error
             self._write_out(scene)
         if latest is not None:
             self.reported = instant(latest)
-        if latest is not None and (scene.ledger.totals or scene.ledger.checks):
-            self.post(scene.ledger, scene.judged.target_slot, latest)
+            if scene.ledger.totals or scene.ledger.checks:
+                self.post(scene.ledger, scene.judged.target_slot, latest)
         return [answers[n] for n in range(len(submissions))]
+
+    def _read(self, submissions: Sequence[Submission], judged: Judged) -> dict[str, Dealings]:
+        """What is stored of the machines that speak, by their tokens' hashes."""
+        rows = read(self.db, judged.slot, [each.token_hash for each in submissions])
+        found = {token: Dealings(row) for token, row in rows.items()}
+        # Between two sets of scores each machine's rows may be in either.
+        new = (
+            []
+            if judged.cursor is not None
+            else [
+                found[token]
+                for _, token, report, _ in submissions
+                if token in found and (report.results or report.since is None)
+            ]
+        )
+        if new:
+            scores = read_scores(self.db, judged.slot, [each.number for each in new])
+            for known in new:
+                known.scores = scores[known.number]
+        return found
 
     def _write_out(self, scene: _Scene) -> None:
         """Write what was gathered, each table once."""
@@ -110,19 +133,18 @@ class ReportsWriting(Rescoring, EvidenceWriting):
             (WRITE, scene.contacts, True),
             (WRITE_FACTS, scene.postures, True),
             (ADD_LINE, scene.lines, False),
-            (_ADD_TRANSITION, scene.transitions, False),
+            (ADD_CHANGE, scene.changes, False),
         ):
             if rows:
                 self.db.many(sql, rows, repeatable=repeatable)
-        for gathered in (scene.contacts, scene.postures, scene.lines, scene.transitions):
-            gathered.clear()
+                rows.clear()
+        self.write_moved()
 
     def _record(self, submission: Submission, known: Dealings, scene: _Scene) -> Receipt:
-        report = submission.report
-        received = instant(submission.received_at)
-        if report.report_id in known.recent:
+        report, received = submission.report, instant(submission.received_at)
+        if report.report_id in known.recent.split():
             return self._set_aside(known, report, received, scene, duplicate=True)
-        known.recent = [*known.recent, report.report_id][-_KEPT_IDS:]
+        known.remember(report.report_id)
         answers_run = report.run_id is not None and report.run_id == known.run_id
         collected = min(instant(report.collected_at), received)
         if not _wins(known, collected, report.report_id, answers_run=answers_run):
@@ -130,34 +152,18 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         in_time = (
             answers_run
             and known.run_issued_at is not None
-            and submission.received_at - moment_of(known.run_issued_at) <= RUN_LIFE
+            and received - known.run_issued_at <= _RUN_LIFE
         )
         asked = known.run_asked if in_time else 0
         profile = scene.moment.profile(known.uuid, known.os, known.tags)
-        absorbed, overall = self._take(known, profile, submission, scene, asked)
+        absorbed, overall = self._take(known, profile, submission, received, scene, asked)
         known.collected_at, known.report_order = collected, report.report_id
         if answers_run:
             known.facts_run_at = known.run_issued_at
             known.run_id = None
-        self._note_evaluations(known, absorbed, profile, received, scene, complete=in_time)
-        self._keep(known, received, received, scene)
+        stale_at = self._evaluate(known, absorbed, profile, received, scene, complete=in_time)
+        scene.contacts.append(known.columns(received, received, stale_at))
         return _receipt(report.report_id, overall, absorbed)
-
-    def _rows(self, submissions: Sequence[Submission], slot: int) -> _Rows:
-        """What is stored of each machine that speaks; a row for each of its tokens."""
-        found: _Rows = {}
-        for row in read(self.db, slot, [each.machine_uuid for each in submissions]):
-            found.setdefault(row[UUID], []).append(row)
-        return found
-
-    def _kept_of(self, submissions: Sequence[Submission], rows: _Rows) -> dict[int, Kept]:
-        """What else is stored of those that seem to say something new, by number."""
-        new = [
-            rows[uuid][0][NUMBER]
-            for uuid, _, report, _ in submissions
-            if uuid in rows and (report.results or report.since is None)
-        ]
-        return read_kept(self.db, new)
 
     def _set_aside(
         self, known: Dealings, report: Report, received: int, scene: _Scene, *, duplicate: bool
@@ -165,19 +171,57 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         """A report that changes nothing: it came before, or what is stored is newer."""
         if report.since is not None and report.since.size is None:
             report.since.whole()  # what is no report is refused, whatever its id or time
-        self._keep(known, received, None, scene)
+        stale_at = self.stale_at(known.os, known.tags, known.evaluated, known.approved_at)
+        scene.contacts.append(known.columns(received, None, stale_at))
         profile = scene.moment.profile(known.uuid, known.os, known.tags)
-        overall = standings(profile, known.posture)[0]
+        overall = self.overall_of(profile, known.posture)
         return _receipt(report.report_id, overall, duplicate=duplicate, superseded=not duplicate)
 
+    def _take(
+        self,
+        known: Dealings,
+        profile: Profile,
+        submission: Submission,
+        received: int,
+        scene: _Scene,
+        asked: int,
+    ) -> tuple[Absorbed, Figures]:
+        """Write facts and scores, as far as they are new; the overall standing that follows."""
+        absorbed, few = self._absorb(known, submission.report, received, scene, asked)
+        same, added = absorbed.posture == known.posture, known.added
+        if not few:
+            self.save_evidence(known, absorbed, received, scene.catalog)
+        elif absorbed.evidence:
+            line = self.add_evidence(known, absorbed.evidence, received, scene.catalog)
+            if line is not None:
+                scene.lines.append((known.number, line))
+        if absorbed.changed:
+            if known.turns >= MOST_TURNS:
+                self.pack_turns(known.number)
+                known.turns = 0
+            known.turns += 1
+        report = submission.report
+        repeatable = report.digest and not (absorbed.unknown_checks or absorbed.outdated_checks)
+        heard = scene.heard(report.digest, asked) if repeatable else None
+        if not same or heard != known.heard or added != known.added:
+            scene.postures.append(_facts(known, absorbed, heard))
+        if same:
+            stored = known.overall if scene.judged.cursor is None else None
+            return absorbed, stored or self.overall_of(profile, known.posture)
+        overall, moved = self.move_by_report(known, profile, absorbed, submission, scene.ledger)
+        if absorbed.changed:
+            told = report.report_id, encode(absorbed.changed), encode(moved)
+            scene.changes.append((known.number, received, *told))
+        return absorbed, overall
+
     def _absorb(
-        self, known: Dealings, submission: Submission, scene: _Scene, asked: int
+        self, known: Dealings, report: Report, received: int, scene: _Scene, asked: int
     ) -> tuple[Absorbed, bool]:
         """What a report makes of the posture, and whether it told only what changed."""
-        report, since = submission.report, submission.report.since
+        since = report.since
         if since is not None:
             in_step = known.heard == scene.heard(since.digest, asked)
-            if in_step and self.fresh(known, submission.received_at):
+            if in_step and self.fresh(known, received):
                 gone = known.posture.reported & ~scene.catalog.in_force
                 if not report.results and not gone:
                     return _unchanged(known, _count(since, known, asked)), True
@@ -188,47 +232,7 @@ class ReportsWriting(Rescoring, EvidenceWriting):
             report = report._replace(results=since.whole(), since=None)
         return absorb(known.posture, report, scene.catalog, known.os, asked=asked), False
 
-    def _take(
-        self, known: Dealings, profile: Profile, submission: Submission, scene: _Scene, asked: int
-    ) -> tuple[Absorbed, Standing]:
-        """Write facts and scores, as far as they are new; the overall standing that follows."""
-        absorbed, few = self._absorb(known, submission, scene, asked)
-        report, at = submission.report, submission.received_at
-        repeatable = report.digest and not (absorbed.unknown_checks or absorbed.outdated_checks)
-        heard = scene.heard(report.digest, asked) if repeatable else None
-        if heard != known.heard or absorbed.posture != known.posture:
-            self._gather_facts(known, absorbed, at, heard, scene)
-        if not few:
-            self.save_evidence(known, absorbed, at, scene.catalog)
-        elif absorbed.evidence:
-            line = self.add_evidence(known, absorbed, at, scene.catalog)
-            if line is not None:
-                scene.lines.append((known.number, line))
-        if absorbed.posture == known.posture:
-            stored = known.overall if scene.judged.cursor is None else None
-            return absorbed, stored or standings(profile, known.posture)[0]
-        subject = Subject(known.number, known.uuid, known.os, known.tags, known.posture)
-        cause = Cause("report", report.report_id)
-        moved = self.move(
-            subject, profile, profile, absorbed.posture, cause, at, scene.judged, scene.ledger
-        )
-        return absorbed, moved[0]
-
-    def _gather_facts(
-        self, known: Dealings, absorbed: Absorbed, at: datetime, heard: bytes | None, scene: _Scene
-    ) -> None:
-        times, now = self.kept(known).times, instant(at)
-        if absorbed.changed:
-            times = note_times(times, absorbed.changed, int(at.timestamp()))
-            scene.transitions += [(known.number, now, *change) for change in absorbed.changed]
-        bits = [bitmap(each) for each in absorbed.posture]
-        scene.postures.append((*bits, times, heard, bitmap(absorbed.reported), known.number))
-
-    def _keep(self, known: Dealings, seen: int, reported: int | None, scene: _Scene) -> None:
-        stale_at = self.stale_at(known.os, known.tags, known.evaluated, known.approved_at)
-        scene.contacts.append(known.columns(seen, reported, stale_at))
-
-    def _note_evaluations(
+    def _evaluate(
         self,
         known: Dealings,
         absorbed: Absorbed,
@@ -237,23 +241,40 @@ class ReportsWriting(Rescoring, EvidenceWriting):
         scene: _Scene,
         *,
         complete: bool,
-    ) -> None:
-        """A policy is evaluated by a complete run, or by a report that covers all it asks for."""
+    ) -> int | None:
+        """Note which policies were evaluated; when the machine becomes stale then.
+
+        A policy is evaluated by a complete run, or by a report that covers all it asks for.
+        """
         # Profiles live as long as the scene's moment does.
         key = (id(profile), absorbed.reported)
-        covered = scene.covers.get(key)
-        if covered is None:
-            covered = scene.covers[key] = _covered(profile, absorbed.reported)
-        for policy_id in covered:
+        cover = scene.covers.get(key)
+        if cover is None:
+            cover = scene.covers[key] = self._cover(known, profile, absorbed.reported)
+        for policy_id in cover.policies:
             known.evaluated[policy_id] = received
         if complete:
             for policy_id in profile.policies:
                 if policy_id in known.run_policies:
                     known.evaluated[policy_id] = received
-        policies = self.in_force().policies
-        if not known.evaluated.keys() <= policies.keys():
-            for id_ in known.evaluated.keys() - policies.keys():
+        if not known.evaluated.keys() <= scene.policies:
+            for id_ in known.evaluated.keys() - scene.policies:
                 del known.evaluated[id_]
+        if cover.freshness is not None:
+            return received + cover.freshness
+        return self.stale_at(known.os, known.tags, known.evaluated, known.approved_at)
+
+    def _cover(self, known: Dealings, profile: Profile, reported: int) -> _Cover:
+        """What machines of one kind evaluate by a report that speaks of these positions."""
+        covered = tuple(
+            policy_id
+            for policy_id, bare in zip(profile.policies, profile.bare_targets, strict=True)
+            if bare.counted and not bare.counted & ~reported
+        )
+        patience = self.patience(known.os, known.tags)
+        spans = [span for id_, span in patience if span is not None and id_ in covered]
+        complete = spans and len(spans) == len(patience)
+        return _Cover(covered, min(spans) if complete else None)
 
 
 def _turns(submissions: Sequence[Submission]) -> list[list[int]]:
@@ -269,26 +290,33 @@ def _turns(submissions: Sequence[Submission]) -> list[list[int]]:
     return turns
 
 
-def _known(submission: Submission, rows: _Rows) -> Dealings:
+def _spoken_for(submission: Submission, found: dict[str, Dealings]) -> Dealings:
     """What is known of the machine that speaks.
 
     Raises:
         UnauthenticatedError: The token is not the machine's, or the machine is not approved.
     """
-    for row in rows.get(submission.machine_uuid, ()):
-        if row[0] == submission.token_hash:
-            if row[1] != "approved":
-                raise UnauthenticatedError("the machine is not approved; ask an administrator")
-            return dealings_of(row)
-    raise UnauthenticatedError("the agent's token is not valid any more; enrol again")
+    known = found.get(submission.token_hash)
+    if known is None or known.uuid != submission.machine_uuid:
+        raise UnauthenticatedError("the agent's token is not valid any more; enrol again")
+    if known.status != "approved":
+        raise UnauthenticatedError("the machine is not approved; ask an administrator")
+    return known
 
 
-def _covered(profile: Profile, reported: int) -> tuple[str, ...]:
-    """The policies that ask for nothing but what was reported."""
-    return tuple(
-        policy_id
-        for policy_id, bare in zip(profile.policies, profile.bare_targets, strict=True)
-        if bare.counted and not bare.counted & ~reported
+def _facts(known: Dealings, absorbed: Absorbed, heard: bytes | None) -> Record:
+    """The posture row's new values, in the order of ``WRITE_FACTS``."""
+    passed, failed, errored, not_applicable = absorbed.posture
+    return (
+        bitmap(passed),
+        bitmap(failed),
+        bitmap(errored),
+        bitmap(not_applicable),
+        heard,
+        bitmap(absorbed.reported),
+        known.added,
+        known.turns,
+        known.number,
     )
 
 
@@ -316,21 +344,24 @@ def _wins(known: Dealings, collected: int, report_id: str, *, answers_run: bool)
 
 def _receipt(
     report_id: str,
-    overall: Standing,
+    overall: Figures,
     absorbed: Absorbed | None = None,
     *,
     duplicate: bool = False,
     superseded: bool = False,
 ) -> Receipt:
+    hundredths, risk, compliant = overall[0], RISK_LEVELS[overall[1]], truth(overall[2])
+    if absorbed is None:
+        return Receipt(report_id, 0, 0, duplicate, superseded, (), (), hundredths, risk, compliant)
     return Receipt(
-        report_id=report_id,
-        accepted=absorbed.accepted if absorbed else 0,
-        changed=len(absorbed.changed) if absorbed else 0,
-        duplicate=duplicate,
-        superseded=superseded,
-        unknown_checks=absorbed.unknown_checks if absorbed else (),
-        outdated_checks=absorbed.outdated_checks if absorbed else (),
-        hundredths=overall.hundredths,
-        risk=overall.risk,
-        compliant=overall.compliant,
+        report_id,
+        absorbed.accepted,
+        len(absorbed.changed),
+        duplicate,
+        superseded,
+        absorbed.unknown_checks,
+        absorbed.outdated_checks,
+        hundredths,
+        risk,
+        compliant,
     )

@@ -18,7 +18,7 @@ from controller.scoring.many import score_many
 from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment, kinds
 from controller.scoring.staleness import paces
-from controller.scoring.standing import Standing, standings, standings_of_both
+from controller.scoring.standing import Standing, standings
 from controller.store.columns import instant, standing_columns
 from controller.store.context import Judged
 from controller.store.fleet_change import FleetChange
@@ -108,7 +108,8 @@ class Rescoring(FleetChange):
         if slot is None:
             return standings(new, posture) if new is not None else ()
         pairs, now = self._pairs(old, new, subject.posture, posture)
-        pending, number, at = self._pending, subject.number, instant(as_of)
+        pending, number = self._pending, subject.number
+        told = (number, instant(as_of), cause.kind, cause.ref, cause.detail)
         for key, before, after in pairs:
             if before == after:
                 continue
@@ -116,16 +117,15 @@ class Rescoring(FleetChange):
                 for standing, sign in ((before, -1), (after, 1)):
                     if standing is not None:
                         ledger.standing(key, standing, sign)
-            else:
-                ledger.turn(key, before, after)
             if after is None:
                 pending.gone.append((slot, number, key))
                 continue
             columns = standing_columns(after)
+            if before is not None:
+                ledger.turn(key, standing_columns(before), columns)
             pending.scores.append((slot, number, key, *columns))
             if before is None or before[:3] != after[:3]:
-                change = (number, at, key, *columns[:3], cause.kind, cause.ref, cause.detail)
-                pending.changes.append(change)
+                pending.changed(told, key, columns)
         ledger.bits(
             effective(old, subject.posture) if old is not None else NOTHING,
             effective(new, posture) if new is not None else NOTHING,
@@ -138,7 +138,7 @@ class Rescoring(FleetChange):
         """A machine's standings before and after, by the key of their row; and those after."""
         numbers = self.policy_numbers_cached()
         if old is new and new is not None:  # as with every report
-            was, now = standings_of_both(new, before, after)
+            was, now = standings(new, before), standings(new, after)
             return zip(keys_of(new, numbers), was, now, strict=True), now
         was = standings(old, before) if old is not None else ()
         now = standings(new, after) if new is not None else ()

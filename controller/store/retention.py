@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from controller.store.columns import instant
-from controller.store.context import Context
+from controller.store.outcome_times import OutcomeTimes
 
 PORTION: Final = 500
 """Machines that one step looks at; it bounds how long others wait."""
@@ -18,7 +18,7 @@ PAGES: Final = 512
 _SWEPT: Final = "compacted"
 
 
-class RetentionWriting(Context):
+class RetentionWriting(OutcomeTimes):
     """Deletes of what is over."""
 
     def compact(self, as_of: datetime, keep: timedelta) -> bool:
@@ -37,13 +37,26 @@ class RetentionWriting(Context):
         )
         last = row[0] if row else None
         if last is not None:
-            for table in ("transition", "score_change"):
-                self.db.run(
-                    f"DELETE FROM {table} WHERE machine > ? AND machine <= ? AND at < ?",  # noqa: S608
-                    (first, last, before),
-                )
+            self._keep_times(first, last, before)
+            self.db.run(
+                "DELETE FROM machine_change WHERE machine > ? AND machine <= ? AND at < ?",
+                (first, last, before),
+            )
         self.set_meta(_SWEPT, {"day": day, "machine": last})
         return last is not None or self.db.give_back(PAGES)
+
+    def _keep_times(self, first: int, last: int, before: int) -> None:
+        """Pack the times of machines that have them in history which is about to go."""
+        rows = self.db.all(
+            "SELECT DISTINCT c.machine FROM machine_change c"
+            " LEFT JOIN outcome_time t ON t.machine = c.machine"
+            " WHERE c.machine > ? AND c.machine <= ? AND c.at < ?"
+            " AND c.number > coalesce(t.change, 0) AND c.outcomes <> '[]'",
+            (first, last, before),
+        )
+        for (number,) in rows:
+            self.pack_turns(number)
+        self.db.many("UPDATE posture SET turns = 0 WHERE machine = ?", rows)
 
     def _forget_fleet_events(self, before: int) -> None:
         """What fleet-wide changes did, except the one that is going on."""

@@ -170,11 +170,42 @@ CREATE INDEX machine_created ON machine (created_at);
 CREATE INDEX contact_seen ON contact (last_seen);
 """
 
+_0005 = """
+CREATE TABLE machine_change (
+  number {serial}, machine BIGINT NOT NULL, at BIGINT NOT NULL,
+  cause_kind TEXT NOT NULL, cause_ref TEXT NOT NULL, cause_detail TEXT NOT NULL,
+  outcomes TEXT NOT NULL, scores TEXT NOT NULL
+);
+INSERT INTO machine_change (machine, at, cause_kind, cause_ref, cause_detail, outcomes, scores)
+  SELECT machine, at, 'report', '', '', json_group_array(json_array(position, before, after)), '[]'
+  FROM transition GROUP BY machine, at;
+INSERT INTO machine_change (machine, at, cause_kind, cause_ref, cause_detail, outcomes, scores)
+  SELECT machine, at, cause_kind, cause_ref, cause_detail, '[]',
+  json_group_array(json_array(policy, hundredths, risk, compliant))
+  FROM score_change GROUP BY machine, at, cause_kind, cause_ref, cause_detail;
+CREATE INDEX machine_change_machine ON machine_change (machine, number, at);
+DROP TABLE transition;
+DROP TABLE score_change;
+CREATE TABLE evidence_line (number {serial}, machine BIGINT NOT NULL, body {bytes} NOT NULL);
+INSERT INTO evidence_line (machine, body) SELECT machine, body FROM evidence_since;
+CREATE INDEX evidence_line_machine ON evidence_line (machine);
+ALTER TABLE posture ADD COLUMN added BIGINT NOT NULL DEFAULT 0;
+UPDATE posture SET added = (SELECT length(s.body) FROM evidence_since s WHERE s.machine = posture.machine)
+  WHERE machine IN (SELECT machine FROM evidence_since);
+DROP TABLE evidence_since;
+CREATE TABLE outcome_time (machine INTEGER PRIMARY KEY, change BIGINT NOT NULL, body {bytes} NOT NULL);
+INSERT INTO outcome_time (machine, change, body)
+  SELECT machine, (SELECT coalesce(max(number), 0) FROM machine_change), times FROM posture;
+ALTER TABLE posture DROP COLUMN times;
+ALTER TABLE posture ADD COLUMN turns BIGINT NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
     ("0001_initial", _0001),
     ("0002_dashboard", _0002),
     ("0003_gitops", _0003),
     ("0004_machine_lists", _0004),
+    ("0005_one_row_a_report", _0005),
 )
 """Name and statements; a name, once released, never changes."""
 

@@ -11,11 +11,14 @@ from typing import Any, Final
 from controller.scoring.ledger import OVERALL, Ledger
 from controller.scoring.many import Column
 from controller.scoring.profile import Profile
-from controller.store.columns import StandingColumns, flags, instant
+from controller.store.columns import StandingColumns, encode, flags, instant
 from controller.store.context import Cache
 from controller.store.driver import Session
 from controller.store.movements import TOTAL_COLUMNS, Movements
 from controller.store.port.fleet import Cause
+
+Told = tuple[int, int, str, str, str]
+"""Which machine's history, when, and the cause's kind, reference and detail."""
 
 
 @dataclass(slots=True)
@@ -24,7 +27,12 @@ class _Pending:
 
     gone: list[tuple[int, int, int]] = field(default_factory=list)
     scores: list[tuple[int | None, ...]] = field(default_factory=list)
-    changes: list[tuple[int | str | None, ...]] = field(default_factory=list)
+    changes: dict[Told, list[tuple[int | None, ...]]] = field(default_factory=dict)
+    """Moved scores by machine and cause: policy number, then a standing's first three columns."""
+
+    def changed(self, told: Told, key: int, columns: StandingColumns) -> None:
+        """Note for a machine's history that a score moved."""
+        self.changes.setdefault(told, []).append((key, *columns[:3]))
 
 
 class ScoreRows(Movements):
@@ -63,13 +71,17 @@ class ScoreRows(Movements):
             self._pending.gone += [(slot, number, key) for number in numbers]
             return
         ledger.columns(key, now, 1)
-        told = (cause.kind, cause.ref, cause.detail)
+        told, at = (cause.kind, cause.ref, cause.detail), instant(as_of)
         before = rows_of(was) if was is not None else repeat(None, len(numbers))
         for number, row, previous in zip(numbers, rows_of(now), before, strict=True):
             if row != previous:
                 self._pending.scores.append((slot, number, key, *row))
                 if previous is None or row[:3] != previous[:3]:
-                    self._pending.changes.append((number, instant(as_of), key, *row[:3], *told))
+                    self._pending.changed((number, at, *told), key, row)
+
+    def told_elsewhere(self, told: Told) -> list[tuple[int | None, ...]]:
+        """The scores that one cause moved, for whoever writes them into the history himself."""
+        return self._pending.changes.pop(told, [])
 
     def remove_scores(self, places: Sequence[tuple[int | None, ...]]) -> None:
         """Delete rows by slot, machine and policy."""
@@ -86,13 +98,19 @@ class ScoreRows(Movements):
         if rows:
             self.db.many(_REPLACE_SCORE, rows)
 
-    def post(self, ledger: Ledger, slot: int, as_of: datetime) -> None:
-        """Write what was moved, add a ledger to the stored counters, and set the day's trend."""
+    def write_moved(self) -> None:
+        """Write what was moved, but for the counters."""
         pending, self._pending = self._pending, _Pending()
         self.remove_scores(pending.gone)
         self.save_scores(pending.scores)
         if pending.changes:
-            self.db.many(_ADD_CHANGE, pending.changes)
+            self.db.many(
+                _ADD_CHANGE, [(*told, encode(moved)) for told, moved in pending.changes.items()]
+            )
+
+    def post(self, ledger: Ledger, slot: int, as_of: datetime) -> None:
+        """Write what was moved, add a ledger to the stored counters, and set the day's trend."""
+        self.write_moved()
         totals = [(slot, key, *row) for key, row in ledger.totals.items() if any(row)]
         checks = [(slot, place, *row) for place, row in ledger.checks.items() if any(row)]
         if totals:
@@ -137,8 +155,8 @@ _ADD_CHECK: Final = (
     " exempted = check_total.exempted + excluded.exempted"
 )
 _ADD_CHANGE: Final = (
-    "INSERT INTO score_change (machine, at, policy, hundredths, risk, compliant,"
-    " cause_kind, cause_ref, cause_detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO machine_change (machine, at, cause_kind, cause_ref, cause_detail, outcomes, scores)"
+    " VALUES (?, ?, ?, ?, ?, '[]', ?)"
 )
 _SAVE_SCORE: Final = (
     "INSERT INTO score (slot, machine, policy, hundredths, risk, compliant,"

@@ -47,10 +47,10 @@ class Staleness(ObjectsReading):
     ) -> int | None:
         """When a machine becomes stale: as soon as one of its policies has no fresh evaluation."""
         found: list[int] = []
-        for policy_id, patience in self._patience(os, tags):
+        for policy_id, span in self.patience(os, tags):
             since = evaluated.get(policy_id)
-            if patience is not None:
-                found.append((approved_at if since is None else since) + patience)
+            if span is not None:
+                found.append((approved_at if since is None else since) + span)
                 continue
             at = stale_after(
                 self.in_force().rulebook.policies[policy_id].document,
@@ -60,7 +60,7 @@ class Staleness(ObjectsReading):
                 found.append(instant(at))
         return min(found, default=None)
 
-    def _patience(self, os: Platform, tags: tuple[str, ...]) -> Patience:
+    def patience(self, os: Platform, tags: tuple[str, ...]) -> Patience:
         """How long each matching policy waits, worked out once for each generation and kind."""
         in_force = self.in_force()
         kept = self.cache.patience

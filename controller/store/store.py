@@ -15,6 +15,7 @@ from controller.store.credentials import CredentialsReading, CredentialsWriting,
 from controller.store.deliveries import DeliveriesWriting
 from controller.store.driver import Driver, Record
 from controller.store.fleet_read import FleetReading
+from controller.store.lease import Lease
 from controller.store.machines_read import MachinesReading
 from controller.store.machines_write import MachinesWriting
 from controller.store.objects_write import ObjectsWriting
@@ -60,7 +61,7 @@ class SqlStore:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._cache = Cache()
-        self._lease: lease.Lease | None = None
+        self._lease: Lease | None = None
         self._lost: LeaseLostError | None = None
 
     @contextlib.contextmanager
@@ -82,6 +83,18 @@ class SqlStore:
     def take_over(self, holder: str, as_of: datetime) -> None:
         with self._driver.writing() as session:
             self._lease = lease.take(session, holder, as_of)
+
+    @property
+    def lease(self) -> str | None:
+        return None if self._lease is None else self._lease.row
+
+    def join(self, row: str) -> None:
+        self._lease = Lease(row)
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[None]:
+        with self._driver.idle():
+            yield
 
     def check_lease(self) -> None:
         if self._lease is not None:

@@ -25,6 +25,7 @@ from controller.cli.serving.quick_protocol import protocol_of
 from controller.config.load import SourceFile, load
 from controller.errors import RevisionNotFoundError
 from controller.intake.intake import Intake
+from controller.intake.recorder.direct import DirectRecorder
 from controller.model.managed import Managed
 from controller.model.plan import Plan
 from controller.model.source import Commit, RevisionRecord, SourceStatus
@@ -194,7 +195,7 @@ def controller(
     folder: Path, *, limits: Limits = MANY, loopback: bool = True
 ) -> Iterator[Controller]:
     store, clock = open_store(folder), Clock()
-    intake = Intake(store)
+    intake = Intake(DirectRecorder(store))
     intake.start()
     files: dict[str, str] = {}
     woken: list[str] = []

@@ -17,6 +17,7 @@ from controller.api.app import create_app
 from controller.api.errors import respond
 from controller.errors import StoreUnavailableError
 from controller.intake.intake import Intake
+from controller.intake.recorder.direct import DirectRecorder
 from tests.api.documents import base
 from tests.api.server import MANY, Agent, Api, controller, serve
 
@@ -250,7 +251,7 @@ def test_a_hostname_is_one_plain_line(api: Api, hostname: object) -> None:
 
 def test_a_full_queue_and_a_store_that_is_away_ask_to_come_again(tmp_path: Path) -> None:
     with controller(tmp_path / "data") as made:
-        full = Intake(made.store, most_waiting=0)
+        full = Intake(DirectRecorder(made.store), most_waiting=0)
         services = replace(made.services, intake=full)
         with serve(create_app(services)) as address:
             api = Api(made, address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -41,6 +42,23 @@ def request(
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
+def answer_in(data: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """The lower-cased head and the body of the first whole answer, and what follows it."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    head = data[:end].lower()
+    found = head.find(b"content-length: ")
+    if found >= 0:
+        stop = end + 4 + int(head[found + 16 :].split(b"\r", 1)[0])
+    elif b"transfer-encoding: chunked" in head:
+        last = data.find(b"0\r\n\r\n", end + 2)
+        stop = last + 5 if last >= 0 else len(data) + 1
+    else:
+        stop = end + 4
+    return (head, data[end + 4 : stop], data[stop:]) if len(data) >= stop else None
+
+
 class Connection(asyncio.Protocol):
     """One connection; hands over each answer's status, head and body."""
 
@@ -63,21 +81,12 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0 or self._waiter is None:
+        if self._waiter is None:
             return
-        head = self._buffer[:end].lower()
-        found = head.find(b"content-length: ")
-        if found >= 0:
-            stop = end + 4 + int(head[found + 16 :].split(b"\r", 1)[0])
-        elif b"transfer-encoding: chunked" in head:
-            last = self._buffer.find(b"0\r\n\r\n", end + 2)
-            stop = last + 5 if last >= 0 else len(self._buffer) + 1
-        else:
-            stop = end + 4
-        if len(self._buffer) < stop:
+        found = answer_in(self._buffer)
+        if found is None:
             return
-        answer, self._buffer = self._buffer[end + 4 : stop], self._buffer[stop:]
+        head, answer, self._buffer = found
         waiter, self._waiter = self._waiter, None
         if not waiter.done():
             waiter.set_result((int(head[9:12]), head, answer))
@@ -103,30 +112,66 @@ def run(job: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return runner.run(job())
 
 
+class _Talker(asyncio.Protocol):
+    """A connection that sends its next request as soon as the last one is answered; no task, no future."""
+
+    def __init__(self, waiting: deque[bytes], tally: Tally) -> None:
+        self._waiting, self._tally = waiting, tally
+        self._buffer = b""
+        self._since = 0.0
+        self._asking = False
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+
+    def next(self) -> None:
+        """Send what is next, or be done."""
+        self._asking = bool(self._waiting)
+        if not self._asking:
+            self._transport.close()
+            return
+        self._since = time.perf_counter()
+        self._transport.write(self._waiting.popleft())
+
+    def data_received(self, data: bytes) -> None:
+        found = answer_in(self._buffer + data if self._buffer else data)
+        if found is None:
+            self._buffer += data
+            return
+        head, _, self._buffer = found
+        status, tally = int(head[9:12]), self._tally
+        tally.latencies.append(time.perf_counter() - self._since)
+        tally.statuses[status] = tally.statuses.get(status, 0) + 1
+        if status in {429, 503}:
+            tally.retry_after.append(retry_after(head))
+        self.next()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._tally.errors += self._asking
+        self.done.set_result(None)
+
+
 async def _hammer(port: int, requests: Sequence[bytes], connections: int) -> Tally:
-    links = [await connect(port) for _ in range(connections)]
-    waiting = iter(requests)
-    tally = Tally()
+    loop, tally, waiting = asyncio.get_running_loop(), Tally(), deque(requests)
 
-    async def work(link: Connection) -> None:
-        for data in waiting:
-            started = time.perf_counter()
-            try:
-                status, head, _ = await link.ask(data)
-            except OSError:
-                tally.errors += 1
-                link = await connect(port)
-                continue
-            tally.latencies.append(time.perf_counter() - started)
-            tally.statuses[status] = tally.statuses.get(status, 0) + 1
-            if status in {429, 503}:
-                tally.retry_after.append(retry_after(head))
+    async def link() -> _Talker:
+        talker = _Talker(waiting, tally)
+        await loop.create_connection(lambda: talker, "127.0.0.1", port)
+        return talker
 
+    async def work(talker: _Talker) -> None:
+        talker.next()
+        await talker.done
+        while waiting:  # it was closed under its request; another one goes on
+            talker = await link()
+            talker.next()
+            await talker.done
+
+    talkers = [await link() for _ in range(connections)]
     started = time.perf_counter()
-    await asyncio.gather(*(work(link) for link in links))
+    await asyncio.gather(*(work(talker) for talker in talkers))
     tally.seconds = time.perf_counter() - started
-    for link in links:
-        link.close()
     return tally
 
 

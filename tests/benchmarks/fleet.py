@@ -121,8 +121,9 @@ _INSERTS = (
     "INSERT INTO contact (machine, last_seen, reported_at, collected_at, evaluated, recent, stale_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)",
     "INSERT INTO machine_token (hash, machine, pending) VALUES (?, ?, 0)",
-    "INSERT INTO posture (machine, passed, failed, errored, not_applicable, times,"
-    " heard, spoke) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO posture (machine, passed, failed, errored, not_applicable, heard, spoke)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO outcome_time (machine, change, body) VALUES (?, 0, ?)",
 )
 
 
@@ -152,5 +153,6 @@ def _rows(machines: int, places: list[int], evaluated: str) -> Iterator[tuple[An
              json.dumps(TAGS[n % len(TAGS)]), now, now),
             (number, now, now, now, evaluated, recent, stale),
             (secret, number),
-            (number, *(bitmap(each) for each in bits), packed, fate.randbytes(16), bitmap(bits.reported)),
+            (number, *(bitmap(each) for each in bits), fate.randbytes(16), bitmap(bits.reported)),
+            (number, packed),
         )  # fmt: skip

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from controller.model.posture import definition_digest
 from controller.store.store import open_store
 from tests.benchmarks.client import all_at_once, request
@@ -64,10 +66,10 @@ class Served:
         return found
 
     def memory(self) -> int:
-        """Resident bytes."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
-        return int(found.group(1)) * 1024 if found else 0
+        """Resident bytes of all its processes; what they share counts for each."""
+        served = psutil.Process(self.pid)
+        processes = [served, *served.children(recursive=True)]
+        return sum(each.memory_info().rss for each in processes)
 
 
 @contextlib.contextmanager

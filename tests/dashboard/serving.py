@@ -17,6 +17,7 @@ from controller.api.services import Services as ApiServices
 from controller.dashboard.app import create_dashboard
 from controller.dashboard.services import Services
 from controller.intake.intake import Intake
+from controller.intake.recorder.direct import DirectRecorder
 from controller.store.port.store import Store
 
 
@@ -35,7 +36,7 @@ def dashboard_services(store: Store, clock: Callable[[], datetime], **fields: ob
 @contextmanager
 def serving(store: Store, clock: Callable[[], datetime], **fields: object) -> Iterator[str]:
     """The API and the dashboard as ``gitward serve`` mounts them; the address."""
-    intake = Intake(store)
+    intake = Intake(DirectRecorder(store))
     api = ApiServices(
         store=store,
         intake=intake,

@@ -265,9 +265,18 @@ def test_reports_read_in_part_end_as_if_read_whole(
     two.close()
 
 
-@pytest.mark.parametrize("older", [False, True], ids=["lines", "packed by an older release"])
+@pytest.mark.parametrize("size", [900, 3_000], ids=["as one line", "with the whole"])
+@pytest.mark.parametrize(
+    "older",
+    [
+        None,
+        zlib.compress(b'{"c1":[null,"changed",null]}'),
+        b'{"c1":[1,"",null]}\n{"c1":[null,"changed",null]}\n',
+    ],
+    ids=["lines", "packed by an older release", "lines of an older release"],
+)
 def test_evidence_of_few_changes_stands_over_the_whole_until_all_is_packed_anew(
-    tmp_path: Path, older: bool
+    tmp_path: Path, older: bytes | None, size: int
 ) -> None:
     store, machine, _ = prepare(tmp_path)
     hearing = Hearing()
@@ -282,10 +291,9 @@ def test_evidence_of_few_changes_stands_over_the_whole_until_all_is_packed_anew(
     report(1)
     if older:
         with store.write() as tx:
-            lines = zlib.compress(b'{"c1":[null,"changed",null]}')
-            tx.db.run("UPDATE evidence_since SET body = ?", (lines,))
+            tx.db.run("UPDATE evidence_line SET body = ?", (older,))
     for at in range(2, 22):
-        said[f"c{at % 3}"] = f"{at} {'x' * 900}"
+        said[f"c{at % 3}"] = f"{at} {'x' * size}"
         report(at)
         with store.read() as reading:
             found = reading.evidence(machine.uuid)

@@ -12,6 +12,7 @@ import pytest
 
 from controller.errors import OverloadedError, StoreUnavailableError, UnauthenticatedError
 from controller.intake.intake import Intake
+from controller.intake.recorder.direct import DirectRecorder
 from controller.model.machine import Machine
 from controller.store.port.reports import Submission
 from controller.store.store import SqlStore, open_store
@@ -77,7 +78,7 @@ def test_reports_that_wait_together_share_one_transaction(
     store: SqlStore, machine: Machine
 ) -> None:
     counting = CountingStore(store)
-    intake = Intake(counting)
+    intake = Intake(DirectRecorder(counting))
     counting.gate.clear()
     intake.start()
     first = intake.hand_in(submission(machine))
@@ -93,7 +94,9 @@ def test_reports_that_wait_together_share_one_transaction(
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_back(store: SqlStore, machine: Machine) -> None:
-    intake = Intake(store, most_waiting=2, jitter=lambda low, high: (low + high) // 2)
+    intake = Intake(
+        DirectRecorder(store), most_waiting=2, jitter=lambda low, high: (low + high) // 2
+    )
     taken = [intake.hand_in(submission(machine)) for _ in range(2)]
 
     with pytest.raises(OverloadedError) as refused:
@@ -108,7 +111,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(store: SqlStore, machin
 def test_a_report_refused_for_its_token_does_not_harm_its_neighbours(
     store: SqlStore, machine: Machine
 ) -> None:
-    intake = Intake(store)
+    intake = Intake(DirectRecorder(store))
     bad = intake.hand_in(submission(machine, token="stolen"))
     good = intake.hand_in(submission(machine))
     intake.start()
@@ -124,7 +127,7 @@ def test_when_the_store_is_gone_everyone_is_told_and_later_reports_are_taken(
 ) -> None:
     counting = CountingStore(store)
     counting.error = StoreUnavailableError("the disk is full")
-    intake = Intake(counting)
+    intake = Intake(DirectRecorder(counting))
     failed = intake.hand_in(submission(machine))
     intake.start()
     with pytest.raises(StoreUnavailableError):
@@ -141,7 +144,7 @@ def test_a_report_that_meets_a_bug_is_tried_alone_and_the_writer_lives(
 ) -> None:
     counting = CountingStore(store)
     counting.error = ZeroDivisionError("a bug")
-    intake = Intake(counting)
+    intake = Intake(DirectRecorder(counting))
     both = [intake.hand_in(submission(machine)) for _ in range(2)]
     intake.start()
     for future in both:
@@ -157,7 +160,7 @@ def test_a_report_that_meets_a_bug_is_tried_alone_and_the_writer_lives(
 def test_stopping_writes_what_was_taken_and_refuses_what_comes(
     store: SqlStore, machine: Machine
 ) -> None:
-    intake = Intake(store)
+    intake = Intake(DirectRecorder(store))
     taken = intake.hand_in(submission(machine, c1="failed"))
     intake.start()
     intake.stop()

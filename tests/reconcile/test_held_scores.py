@@ -52,7 +52,15 @@ def scored(rig: Rig) -> Rig:
 
 def judgement(rig: Rig) -> list[str]:
     """Every stored score, counter, object and history row, word for word."""
-    tables = ("object", "score", "total", "check_total", "score_change", "fleet_event", "movement")
+    tables = (
+        "object",
+        "score",
+        "total",
+        "check_total",
+        "machine_change",
+        "fleet_event",
+        "movement",
+    )
     found = []
     # By the store's own library: a second one in this process would not share its locks.
     with rig.store.read() as reading:

@@ -20,7 +20,7 @@ def recount(
     sums: dict[str | None, Counter[str]] = {None: Counter()}
     risks: dict[str | None, Counter[str]] = {None: Counter()}
     columns: dict[int, list[int]] = {}
-    for machine, posture in reading.every_machine(limit=10_000):
+    for machine, posture in reading.every_machine(limit=100_000):
         profile = moment.profile(machine.uuid, machine.os, machine.tags)
         keys: list[str | None] = [None, *profile.policies]
         for key, standing in zip(keys, standings(profile, posture), strict=True):

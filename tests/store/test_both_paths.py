@@ -72,7 +72,8 @@ def lived(seed: int) -> dict[str, Any]:
 def left_behind(reading: SqlReading) -> dict[str, Any]:
     visible = (reading.judged().slot,)
     histories: dict[tuple[int, str | None], list[tuple[object, ...]]] = {}
-    for machine, _ in reading.every_machine(limit=1_000):
+    machines = [machine for machine, _ in reading.every_machine(limit=1_000)]
+    for machine in machines:
         for policy in (None, *reading.in_force().policies):
             told = reading.score_history(machine.uuid, NOW - timedelta(days=1), policy)
             histories[machine.number, policy] = _course(told)
@@ -92,7 +93,11 @@ def left_behind(reading: SqlReading) -> dict[str, Any]:
             " ORDER BY position",
             visible,
         ),
-        "posture": reading.db.all("SELECT * FROM posture ORDER BY machine"),
+        "posture": reading.db.all(
+            "SELECT machine, passed, failed, errored, not_applicable, heard, spoke, added FROM posture"
+            " ORDER BY machine"
+        ),
+        "times": [(each.number, reading.times_of(each.number)) for each in machines],
         "stale": reading.db.all("SELECT machine, stale_at FROM contact ORDER BY machine"),
         "trend": reading.db.all("SELECT day, body FROM trend ORDER BY day"),
         "history": histories,

@@ -76,7 +76,7 @@ def test_only_and_all_of_what_differs_is_written(
         portion = Portion(SLOT, zip(*found, strict=True), zip(*visible, strict=True))
 
         for policy in {policy for _, policy in wanted}:
-            machines = [machine for machine, each in wanted if each == policy]
+            machines = sorted(machine for machine, each in wanted if each == policy)
             portion.take(machines, policy, columns(machines, policy, wanted))
         gone = portion.gone()
         tx.remove_scores(gone)
@@ -90,7 +90,12 @@ def test_only_and_all_of_what_differs_is_written(
     assert {row[7:] for row in portion.changed} == {
         place for place, each in wanted.items() if place in there and each != there[place]
     }
-    assert {row[:2]: row[2:] for row in portion.moved} == {
+    assert all(machines == sorted(machines) for _, machines, *_ in portion.moved)
+    assert {
+        (run[1][place], run[0]): tuple(column[place] for column in run[2:])
+        for run in portion.moved
+        for place in range(len(run[1]))
+    } == {
         place: each[:3]
         for place, each in wanted.items()
         if place not in seen or seen[place][:3] != each[:3]

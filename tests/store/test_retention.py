@@ -116,8 +116,8 @@ def with_history(store: SqlStore, turns: int) -> None:
     """Many outcome changes of long ago."""
     with store.write() as tx:
         tx.db.many(
-            "INSERT INTO transition (machine, at, position, before, after)"
-            " VALUES (1, ?, 0, 'passed', 'failed')",
+            "INSERT INTO machine_change (machine, at, cause_kind, cause_ref, cause_detail, outcomes,"
+            """ scores) VALUES (1, ?, 'report', '', '', '[[0,"passed","failed"]]', '[]')""",
             [(instant(NOW) + n,) for n in range(turns)],
         )
 

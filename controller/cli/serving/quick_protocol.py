@@ -7,7 +7,7 @@ number that was just asked for. Everything else, and every refusal, goes the ord
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -118,6 +118,12 @@ class QuickProtocol(PatientProtocol):
         self._start_asgi_task(cycle, self.app)
 
 
+@lru_cache(maxsize=1)
+def _begins(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """How answers begin; the server's own headers, with the date, are new every second."""
+    return b"".join([_OK, *[b"%s: %s\r\n" % each for each in headers]])
+
+
 class _Nobody:
     """Who waits for a report's body: nobody."""
 
@@ -125,7 +131,7 @@ class _Nobody:
         """As the library's cycles are told."""
 
 
-class _Exchange(ABC):
+class _Exchange:
     """A request and its answer. Stands where the library keeps its own kind, with what it looks at."""
 
     message_event: Final = _Nobody()
@@ -138,18 +144,18 @@ class _Exchange(ABC):
         self.disconnected = False
         self.response_complete = False
 
-    @abstractmethod
     def complete(self) -> None:
         """All of the request is here."""
+        raise NotImplementedError
 
     def _send(self, lines: bytes, body: bytes) -> None:
         """Send an answer with these header lines, if there is still somebody to send it to."""
         protocol = self._protocol
         if self.disconnected or protocol.transport.is_closing():
             return
-        own = [b"%s: %s\r\n" % each for each in protocol.server_state.default_headers]
+        begins = _begins(tuple(protocol.server_state.default_headers))
         ending = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        protocol.transport.write(b"".join([_OK, *own, lines, ending, body]))
+        protocol.transport.write(b"".join((begins, lines, ending, body)))
         self.response_complete = True
         if not self.keep_alive:
             protocol.transport.close()

@@ -39,6 +39,7 @@ class ReportsWriting(Protocol):
     def record_reports(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
         """Take reports, in order; one outcome each. Errors concern that report alone.
 
-        An entry is an ``UnauthenticatedError`` when the token no longer speaks for the machine.
+        An entry is an ``UnauthenticatedError`` when the token no longer speaks for the machine, and a
+        ``WholeWantedError`` when nothing was done since the report must be read whole first.
         """
         ...

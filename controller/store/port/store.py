@@ -70,6 +70,19 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def lease(self) -> str | None:
+        """What shows that this is the controller; none before ``take_over``."""
+        ...
+
+    def join(self, row: str) -> None:
+        """Write for the controller that has this lease, in a process of its own."""
+        ...
+
+    def lend(self) -> AbstractContextManager[None]:
+        """Begin no transaction until the block ends: another process of this controller writes."""
+        ...
+
     def check_lease(self) -> None:
         """Raise LeaseLostError when another controller has taken the store over."""
         ...

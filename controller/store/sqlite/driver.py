@@ -1,7 +1,8 @@
 """SQLite behind the driver port.
 
-One connection owns every write and every checkpoint; all others are read-only. That, and a library
-of at least 3.51.3, keeps the WAL-reset race of older releases out by construction.
+One connection a process owns every write and every checkpoint; all others are read-only. The process
+that records reports writes while the controller's own writer is idle. That, and a library of at least
+3.51.3, keeps the WAL-reset race of older releases out by construction.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -24,6 +25,7 @@ from sqlite_utils.migrations import Migrations
 from controller.errors import SchemaMismatchError, StoreUnavailableError
 from controller.store.driver import Record, Value
 from controller.store.schema import MIGRATIONS, statements
+from controller.store.sqlite.turns import Turns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,6 +47,13 @@ _LOG_PAGES = 8_192
 """Pages of 4 KiB that the log may grow to before it is folded into the database."""
 _FREE_SHARE = 8
 """One page in so many may stand free: what comes uses it again."""
+
+# Of a value that is no number or text the driver asks for an adapter, and where there is none it looks for
+# two attributes in vain: that takes ten times as long as handing the value over.
+sqlite3.register_adapter(bytes, bytearray)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+
 _numbers = msgspec.json.Decoder(list[int]).decode
 
 
@@ -54,7 +63,7 @@ _SIZES = (64, 56, 48, 40, 32, 28, 24, 20, 16, 14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1
 The library lets go of the interpreter at every step, and takes it back from threads that want it too.
 So a step for each row costs more than the row; a few fixed sizes are compiled once each.
 """
-_VALUES = re.compile(r" VALUES (\([?, ]+\))")
+_VALUES = re.compile(r" VALUES (\([^()]+\))")
 
 
 @cache
@@ -63,26 +72,21 @@ def _for_rows(sql: str, count: int) -> str:
     return _VALUES.sub(lambda found: f" VALUES {', '.join([found[1]] * count)}", sql, count=1)
 
 
-@cache
-def _at_once(columns: tuple[str, ...], source: str) -> str:
-    return f"SELECT json_group_array(json_array({', '.join(columns)})) {source}"
+def _nobody() -> bool:
+    return False
 
 
 class SqliteSession:
     """A connection inside a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, wanted: Callable[[], bool] = _nobody
+    ) -> None:
         self._connection = connection
+        self.wanted = wanted
 
     def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Record]:
         return self._connection.execute(sql, parameters).fetchall()
-
-    def rows(
-        self, columns: Sequence[str], source: str, parameters: Sequence[Value]
-    ) -> list[list[Any]]:
-        (text,) = self._connection.execute(_at_once(tuple(columns), source), parameters).fetchone()
-        found: list[list[Any]] = msgspec.json.decode(text)
-        return found
 
     def one(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:
         row: Record | None = self._connection.execute(sql, parameters).fetchone()
@@ -150,7 +154,7 @@ class SqliteDriver:
         """
         self._path = path
         self._patience = patience
-        self._lock = threading.RLock()
+        self._turns = Turns()
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._readers: set[sqlite3.Connection] = set()
         with _translated():
@@ -222,15 +226,20 @@ class SqliteDriver:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[SqliteSession]:
-        with self._lock, _translated():
+        with self._turns, _translated():
             self._begin()
             try:
-                yield SqliteSession(self._writer)
+                yield SqliteSession(self._writer, self._turns.wanted)
                 self._writer.execute("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        with self._turns:
+            yield
 
     def _begin(self) -> None:
         """Begin to write, as soon as no other process does."""
@@ -265,7 +274,7 @@ class SqliteDriver:
 
     def close(self) -> None:
         """Close every connection; the last one folds the log into the database."""
-        with self._lock:
+        with self._turns:
             for connection in self._readers:
                 connection.close()
             self._readers.clear()

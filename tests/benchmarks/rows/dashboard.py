@@ -130,7 +130,10 @@ def disk(folder: Path, store: SqlStore) -> list[Outcome]:
     with store.write() as tx:
         (pages,) = tx.db.one("PRAGMA page_count") or (0,)
         (free,) = tx.db.one("PRAGMA freelist_count") or (0,)
-        postures = tx.db.all("SELECT * FROM posture")
+        postures = tx.db.all(
+            "SELECT p.machine, p.passed, p.failed, p.errored, p.not_applicable, t.body, p.heard,"
+            " p.spoke FROM posture p JOIN outcome_time t ON t.machine = p.machine"
+        )
     everything = (pages - free) * 4096 / MACHINES
     bare = folder / "postures.db"
     alone = sqlite_utils.Database(bare)

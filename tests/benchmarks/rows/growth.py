@@ -10,6 +10,7 @@ from pathlib import Path
 
 from controller.intake.hearing import Hearing
 from controller.intake.intake import Intake
+from controller.intake.recorder.direct import DirectRecorder
 from controller.model.posture import definition_digest
 from controller.store.port.reports import Receipt, Submission
 from controller.store.store import SqlStore, open_store
@@ -102,8 +103,8 @@ def retention(data: Path, grown: int) -> list[Outcome]:
 def history(store: SqlStore) -> int:
     """Rows of what happened to machines."""
     with store.read() as reading:
-        tables = ("transition", "score_change")
-        return sum(reading.db.all(f"SELECT count(*) FROM {each}")[0][0] for each in tables)
+        row = reading.db.one("SELECT count(*) FROM machine_change")
+        return int(row[0]) if row else 0
 
 
 class Days:
@@ -119,7 +120,7 @@ class Days:
 
     def report(self, days: int) -> None:
         """Go on for so many days."""
-        intake, hearing = Intake(self._store), Hearing()
+        intake, hearing = Intake(DirectRecorder(self._store)), Hearing()
         intake.start()
         for _ in range(days):
             turns = [sorted(self._fate.sample(range(24), TURNS_A_DAY)) for _ in range(MACHINES)]

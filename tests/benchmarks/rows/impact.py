@@ -20,7 +20,7 @@ from typing import Any
 
 from controller.model.posture import Posture
 from controller.reconcile.preview import PlanRequest, Previewer
-from controller.store.columns import bitmap, instant, pack_times
+from controller.store.columns import bitmap, instant
 from controller.store.port.fleet import Cause
 from tests.api.server import Controller, controller
 from tests.benchmarks.measure import Outcome, faster, figure, interleave, show
@@ -64,7 +64,6 @@ def fill(made: Controller, machines: int) -> list[Posture]:
     """Machines with random postures, written in bulk; their scores follow as after any change."""
     fate = random.Random(1)
     now = instant(made.clock.now)
-    times = pack_times({})
     postures = []
     with made.store.write() as tx:
         session: Any = tx
@@ -87,9 +86,9 @@ def fill(made: Controller, machines: int) -> list[Posture]:
                 (number, now, now, now),
             )
             session.db.run(
-                "INSERT INTO posture (machine, passed, failed, errored, not_applicable, times)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (number, *(bitmap(bits) for bits in masks), times),
+                "INSERT INTO posture (machine, passed, failed, errored, not_applicable)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (number, *(bitmap(bits) for bits in masks)),
             )
         cause = Cause("enrollment", "bench")
         session._begin_fleet_change(session.judged(), cause, made.clock.now, (), schedules=False)

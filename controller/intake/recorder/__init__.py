@@ -1,0 +1,1 @@
+"""Who puts reports on disk: this process, or one of its own beside it."""
