@@ -33,6 +33,9 @@ def standings(profile: Profile, posture: Posture) -> tuple[Standing, ...]:
 Figures = tuple[int | None, int, int | None, int | None, int, int | None]
 """A standing in numbers, in its own order: risks as places in ``RISK_LEVELS``, truth values as 0 and 1."""
 
+Shown = tuple[int | None, int, int | None]
+"""The first half of them: with the exceptions."""
+
 
 def figures_after(
     profile: Profile, known: Sequence[Figures], turned: int, posture: Posture

@@ -64,6 +64,9 @@ class Cache:
         self.in_force: InForce | None = None
         self.moments: dict[tuple[int, frozenset[str]], Moment] = {}
         self.catalog: tuple[int, Catalog] | None = None
+        self.policy_numbers: tuple[int, Mapping[str, int]] | None = None
+        self.judged: tuple[str | None, Judged] | None = None
+        """With the column that it was read from."""
         self.span: tuple[int, datetime, datetime | None, Moment] | None = None
         self.totals: tuple[int, FleetTotals] | None = None
         self.first_applied: tuple[object, Mapping[str, datetime]] | None = None
@@ -155,7 +158,10 @@ class Context:
             if column is None:
                 row = self.db.one("SELECT value FROM meta WHERE name = 'judged'")
                 column = row[0] if row else None
-            self._judged = _judged_of(column)
+            kept = self.cache.judged
+            if kept is None or kept[0] != column:
+                kept = self.cache.judged = (column, _judged_of(column))
+            self._judged = kept[1]
         return self._judged
 
     def save_judged(self, judged: Judged) -> None:

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import msgspec
 
+from controller.errors import UnauthenticatedError
 from controller.model.posture import Posture
 from controller.model.terms import Platform
-from controller.scoring.absorb import Catalog
-from controller.scoring.standing import Figures
-from controller.store.columns import instants_of, tags_of
+from controller.scoring.absorb import Absorbed, Catalog
+from controller.scoring.standing import Figures, Shown
+from controller.store.columns import bitmap, instants_of, tags_of
 from controller.store.driver import Record, Session, Value
+from controller.store.port.reports import Submission
 
 _encode: Final = msgspec.json.encode
 _KEPT_IDS: Final = 8
@@ -79,7 +81,8 @@ class Dealings:
             if passed is not None
             else Posture()
         )
-        self.overall: Figures | None = tuple(overall) if overall[1] is not None else None
+        hundredths, risk, compliant = overall
+        self.overall: Shown | None = (hundredths, risk, compliant) if risk is not None else None
         """As stored in the rows that readers see."""
         self.scores: dict[int, Figures] | None = None
         """All of them, by the key of their row; none where they have not been read."""
@@ -104,6 +107,43 @@ class Dealings:
             self.number,
         )
 
+    def facts(self, absorbed: Absorbed, heard: bytes | None) -> Record:
+        """The posture row's new values, in the order of ``WRITE_FACTS``."""
+        passed, failed, errored, not_applicable = absorbed.posture
+        return (
+            bitmap(passed),
+            bitmap(failed),
+            bitmap(errored),
+            bitmap(not_applicable),
+            heard,
+            bitmap(absorbed.reported),
+            self.added,
+            self.turns,
+            self.number,
+        )
+
+    def gives_way(self, collected: int, report_id: str, *, answers_run: bool) -> bool:
+        """Whether a report replaces what is stored: by run first, then by the machine's own clock."""
+        if self.collected_at is None:
+            return True
+        if answers_run and (self.run_issued_at or 0) > (self.facts_run_at or 0):
+            return True
+        return (collected, report_id) > (self.collected_at, self.report_order or "")
+
+
+def spoken_for(submission: Submission, found: dict[str, Dealings]) -> Dealings:
+    """What is known of the machine that speaks.
+
+    Raises:
+        UnauthenticatedError: The token is not the machine's, or the machine is not approved.
+    """
+    known = found.get(submission.token_hash)
+    if known is None or known.uuid != submission.machine_uuid:
+        raise UnauthenticatedError("the agent's token is not valid any more; enrol again")
+    if known.status != "approved":
+        raise UnauthenticatedError("the machine is not approved; ask an administrator")
+    return known
+
 
 def heard_under(catalog: Catalog, asked: int) -> bytes:
     """What, behind the digest of a list of results, makes its repetition change nothing.
@@ -120,7 +160,7 @@ _READ: Final = (
     " c.run_id, c.run_issued_at, c.run_policies, c.run_asked,"
     " p.passed, p.failed, p.errored, p.not_applicable, p.heard, p.spoke, p.added, p.turns,"
     " e.stored_at, e.digest,"
-    " s.hundredths, s.risk, s.compliant, s.bare_hundredths, s.bare_risk, s.bare_compliant"
+    " s.hundredths, s.risk, s.compliant"
     " FROM machine_token t JOIN machine m ON m.number = t.machine"
     " JOIN contact c ON c.machine = m.number"
     " LEFT JOIN posture p ON p.machine = m.number"

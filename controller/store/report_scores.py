@@ -8,7 +8,7 @@ from controller.model.posture import Posture
 from controller.scoring.absorb import Absorbed
 from controller.scoring.ledger import Ledger
 from controller.scoring.profile import Profile
-from controller.scoring.standing import Figures, figures_after, standings
+from controller.scoring.standing import Shown, figures_after, standings
 from controller.store.columns import instant, standing_columns
 from controller.store.context import Cache
 from controller.store.dealings import Dealings
@@ -34,9 +34,9 @@ class ReportScores(Rescoring):
         super().__init__(db, cache)
         self._keys: dict[int, tuple[int, ...]] = {}
 
-    def overall_of(self, profile: Profile, posture: Posture) -> Figures:
+    def overall_of(self, profile: Profile, posture: Posture) -> Shown:
         """A machine's overall standing."""
-        return standing_columns(standings(profile, posture)[0])
+        return standing_columns(standings(profile, posture)[0])[:3]
 
     def move_by_report(
         self,
@@ -45,7 +45,7 @@ class ReportScores(Rescoring):
         absorbed: Absorbed,
         submission: Submission,
         ledger: Ledger,
-    ) -> tuple[Figures, Moved]:
+    ) -> tuple[Shown, Moved]:
         """Bring a machine's rows to a new posture; its overall standing, and what its history says.
 
         What it had is what its rows say, where they were read, and what no turned outcome touches is
@@ -71,7 +71,7 @@ class ReportScores(Rescoring):
                 if old[:3] != new[:3]:
                     moved.append((key, *new[:3]))
         ledger.turns(profile.overall.counted, absorbed.changed)
-        return now[0], moved
+        return now[0][:3], moved
 
     def _move_anew(
         self,
@@ -80,11 +80,11 @@ class ReportScores(Rescoring):
         posture: Posture,
         submission: Submission,
         ledger: Ledger,
-    ) -> tuple[Figures, Moved]:
+    ) -> tuple[Shown, Moved]:
         """The same where a fleet-wide change goes on: all is weighed, before and after."""
         subject = Subject(known.number, known.uuid, known.os, known.tags, known.posture)
         cause, at = Cause("report", submission.report.report_id), submission.received_at
         judged = self.judged()
         now = self.move(subject, profile, profile, posture, cause, at, judged, ledger)
         told = (known.number, instant(at), cause.kind, cause.ref, cause.detail)
-        return standing_columns(now[0]), self.told_elsewhere(told)
+        return standing_columns(now[0])[:3], self.told_elsewhere(told)

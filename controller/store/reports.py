@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
-from controller.errors import ControllerError, UnauthenticatedError
+from controller.errors import ControllerError
 from controller.model.report import Report, Since, WholeWantedError
 from controller.model.terms import RISK_LEVELS
 from controller.scoring.absorb import Absorbed, Catalog, absorb
 from controller.scoring.ledger import Ledger
 from controller.scoring.profile import Profile
 from controller.scoring.rulebook import Moment
-from controller.scoring.standing import Figures
-from controller.store.columns import bitmap, encode, instant, length, truth
+from controller.scoring.standing import Shown
+from controller.store.columns import encode, instant, length, truth
 from controller.store.context import Judged
 from controller.store.dealings import (
     WRITE,
@@ -24,8 +23,10 @@ from controller.store.dealings import (
     heard_under,
     read,
     read_scores,
+    spoken_for,
 )
 from controller.store.driver import Record
+from controller.store.evaluations import Cover, Evaluations
 from controller.store.evidence_rows import ADD_LINE, EvidenceWriting
 from controller.store.outcome_times import MOST_TURNS
 from controller.store.port.machines import RUN_LIFE
@@ -35,15 +36,6 @@ from controller.store.report_scores import ADD_CHANGE, ReportScores
 _RUN_LIFE: Final = length(RUN_LIFE)
 
 
-class _Cover(NamedTuple):
-    """What a report evaluates."""
-
-    policies: tuple[str, ...]
-    freshness: int | None
-    """Microseconds until the first of the machine's policies asks for another, when these are all of its
-    policies and it is the same at every time of the year."""
-
-
 @dataclass(slots=True)
 class _Scene:
     """What one batch is judged by, and what it has still to write."""
@@ -51,14 +43,12 @@ class _Scene:
     moment: Moment
     judged: Judged
     catalog: Catalog
-    policies: AbstractSet[str]
-    """Those in force."""
     ledger: Ledger = field(default_factory=Ledger)
     contacts: list[Record] = field(default_factory=list)
     postures: list[Record] = field(default_factory=list)
     lines: list[Record] = field(default_factory=list)
     changes: list[Record] = field(default_factory=list)
-    covers: dict[tuple[int, int], _Cover] = field(default_factory=dict)
+    covers: dict[tuple[int, int], Cover] = field(default_factory=dict)
     """By profile and reported positions."""
     under: dict[int, bytes] = field(default_factory=dict)
     """``heard_under`` by what was asked."""
@@ -71,7 +61,7 @@ class _Scene:
         return digest + under
 
 
-class ReportsWriting(ReportScores, EvidenceWriting):
+class ReportsWriting(ReportScores, Evaluations, EvidenceWriting):
     """Writes of facts."""
 
     def catalog(self) -> Catalog:
@@ -85,9 +75,7 @@ class ReportsWriting(ReportScores, EvidenceWriting):
         return kept[1]
 
     def record_reports(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        scene = _Scene(
-            self.judged_moment(), self.judged(), self.catalog(), self.in_force().policies.keys()
-        )
+        scene = _Scene(self.judged_moment(), self.judged(), self.catalog())
         answers: dict[int, Receipt | Exception] = {}
         latest = None
         for turn in _turns(submissions):
@@ -95,7 +83,7 @@ class ReportsWriting(ReportScores, EvidenceWriting):
             for n in turn:
                 submission = submissions[n]
                 try:
-                    known = _spoken_for(submission, found)
+                    known = spoken_for(submission, found)
                     answers[n] = self._record(submission, known, scene)
                     latest = max(latest or submission.received_at, submission.received_at)
                 except (ControllerError, WholeWantedError) as error:
@@ -111,17 +99,13 @@ class ReportsWriting(ReportScores, EvidenceWriting):
         """What is stored of the machines that speak, by their tokens' hashes."""
         rows = read(self.db, judged.slot, [each.token_hash for each in submissions])
         found = {token: Dealings(row) for token, row in rows.items()}
-        # Between two sets of scores each machine's rows may be in either.
-        new = (
-            []
-            if judged.cursor is not None
-            else [
-                found[token]
-                for _, token, report, _ in submissions
-                if token in found and (report.results or report.since is None)
-            ]
-        )
-        if new:
+        new = [
+            found[token]
+            for _, token, report, _ in submissions
+            if token in found and (report.results or report.since is None)
+        ]
+        # While a fleet-wide change goes on, a machine's rows may be in either set.
+        if new and judged.cursor is None:
             scores = read_scores(self.db, judged.slot, [each.number for each in new])
             for known in new:
                 known.scores = scores[known.number]
@@ -147,7 +131,7 @@ class ReportsWriting(ReportScores, EvidenceWriting):
         known.remember(report.report_id)
         answers_run = report.run_id is not None and report.run_id == known.run_id
         collected = min(instant(report.collected_at), received)
-        if not _wins(known, collected, report.report_id, answers_run=answers_run):
+        if not known.gives_way(collected, report.report_id, answers_run=answers_run):
             return self._set_aside(known, report, received, scene, duplicate=False)
         in_time = (
             answers_run
@@ -161,7 +145,12 @@ class ReportsWriting(ReportScores, EvidenceWriting):
         if answers_run:
             known.facts_run_at = known.run_issued_at
             known.run_id = None
-        stale_at = self._evaluate(known, absorbed, profile, received, scene, complete=in_time)
+        # Profiles live as long as the scene's moment does.
+        key = id(profile), absorbed.reported
+        cover = scene.covers.get(key)
+        if cover is None:
+            cover = scene.covers[key] = self.cover(known, profile, absorbed.reported)
+        stale_at = self.evaluate(known, profile, cover, received, complete=in_time)
         scene.contacts.append(known.columns(received, received, stale_at))
         return _receipt(report.report_id, overall, absorbed)
 
@@ -185,7 +174,7 @@ class ReportsWriting(ReportScores, EvidenceWriting):
         received: int,
         scene: _Scene,
         asked: int,
-    ) -> tuple[Absorbed, Figures]:
+    ) -> tuple[Absorbed, Shown]:
         """Write facts and scores, as far as they are new; the overall standing that follows."""
         absorbed, few = self._absorb(known, submission.report, received, scene, asked)
         same, added = absorbed.posture == known.posture, known.added
@@ -204,12 +193,12 @@ class ReportsWriting(ReportScores, EvidenceWriting):
         repeatable = report.digest and not (absorbed.unknown_checks or absorbed.outdated_checks)
         heard = scene.heard(report.digest, asked) if repeatable else None
         if not same or heard != known.heard or added != known.added:
-            scene.postures.append(_facts(known, absorbed, heard))
+            scene.postures.append(known.facts(absorbed, heard))
         if same:
             stored = known.overall if scene.judged.cursor is None else None
             return absorbed, stored or self.overall_of(profile, known.posture)
         overall, moved = self.move_by_report(known, profile, absorbed, submission, scene.ledger)
-        if absorbed.changed:
+        if absorbed.changed or moved:
             told = report.report_id, encode(absorbed.changed), encode(moved)
             scene.changes.append((known.number, received, *told))
         return absorbed, overall
@@ -232,50 +221,6 @@ class ReportsWriting(ReportScores, EvidenceWriting):
             report = report._replace(results=since.whole(), since=None)
         return absorb(known.posture, report, scene.catalog, known.os, asked=asked), False
 
-    def _evaluate(
-        self,
-        known: Dealings,
-        absorbed: Absorbed,
-        profile: Profile,
-        received: int,
-        scene: _Scene,
-        *,
-        complete: bool,
-    ) -> int | None:
-        """Note which policies were evaluated; when the machine becomes stale then.
-
-        A policy is evaluated by a complete run, or by a report that covers all it asks for.
-        """
-        # Profiles live as long as the scene's moment does.
-        key = (id(profile), absorbed.reported)
-        cover = scene.covers.get(key)
-        if cover is None:
-            cover = scene.covers[key] = self._cover(known, profile, absorbed.reported)
-        for policy_id in cover.policies:
-            known.evaluated[policy_id] = received
-        if complete:
-            for policy_id in profile.policies:
-                if policy_id in known.run_policies:
-                    known.evaluated[policy_id] = received
-        if not known.evaluated.keys() <= scene.policies:
-            for id_ in known.evaluated.keys() - scene.policies:
-                del known.evaluated[id_]
-        if cover.freshness is not None:
-            return received + cover.freshness
-        return self.stale_at(known.os, known.tags, known.evaluated, known.approved_at)
-
-    def _cover(self, known: Dealings, profile: Profile, reported: int) -> _Cover:
-        """What machines of one kind evaluate by a report that speaks of these positions."""
-        covered = tuple(
-            policy_id
-            for policy_id, bare in zip(profile.policies, profile.bare_targets, strict=True)
-            if bare.counted and not bare.counted & ~reported
-        )
-        patience = self.patience(known.os, known.tags)
-        spans = [span for id_, span in patience if span is not None and id_ in covered]
-        complete = spans and len(spans) == len(patience)
-        return _Cover(covered, min(spans) if complete else None)
-
 
 def _turns(submissions: Sequence[Submission]) -> list[list[int]]:
     """The places of the reports, each machine once a turn: its second is read on top of its first."""
@@ -288,36 +233,6 @@ def _turns(submissions: Sequence[Submission]) -> list[list[int]]:
             turns.append([])
         turns[turn].append(place)
     return turns
-
-
-def _spoken_for(submission: Submission, found: dict[str, Dealings]) -> Dealings:
-    """What is known of the machine that speaks.
-
-    Raises:
-        UnauthenticatedError: The token is not the machine's, or the machine is not approved.
-    """
-    known = found.get(submission.token_hash)
-    if known is None or known.uuid != submission.machine_uuid:
-        raise UnauthenticatedError("the agent's token is not valid any more; enrol again")
-    if known.status != "approved":
-        raise UnauthenticatedError("the machine is not approved; ask an administrator")
-    return known
-
-
-def _facts(known: Dealings, absorbed: Absorbed, heard: bytes | None) -> Record:
-    """The posture row's new values, in the order of ``WRITE_FACTS``."""
-    passed, failed, errored, not_applicable = absorbed.posture
-    return (
-        bitmap(passed),
-        bitmap(failed),
-        bitmap(errored),
-        bitmap(not_applicable),
-        heard,
-        bitmap(absorbed.reported),
-        known.added,
-        known.turns,
-        known.number,
-    )
 
 
 def _count(since: Since, known: Dealings, asked: int) -> int:
@@ -333,24 +248,16 @@ def _unchanged(known: Dealings, count: int) -> Absorbed:
     return Absorbed(known.posture, {}, count, (), (), (), known.spoke)
 
 
-def _wins(known: Dealings, collected: int, report_id: str, *, answers_run: bool) -> bool:
-    """Whether a report replaces what is stored: by run first, then by the machine's own clock."""
-    if known.collected_at is None:
-        return True
-    if answers_run and (known.run_issued_at or 0) > (known.facts_run_at or 0):
-        return True
-    return (collected, report_id) > (known.collected_at, known.report_order or "")
-
-
 def _receipt(
     report_id: str,
-    overall: Figures,
+    overall: Shown,
     absorbed: Absorbed | None = None,
     *,
     duplicate: bool = False,
     superseded: bool = False,
 ) -> Receipt:
-    hundredths, risk, compliant = overall[0], RISK_LEVELS[overall[1]], truth(overall[2])
+    hundredths, place, verdict = overall
+    risk, compliant = RISK_LEVELS[place], truth(verdict)
     if absorbed is None:
         return Receipt(report_id, 0, 0, duplicate, superseded, (), (), hundredths, risk, compliant)
     return Receipt(

@@ -170,6 +170,7 @@ CREATE INDEX machine_created ON machine (created_at);
 CREATE INDEX contact_seen ON contact (last_seen);
 """
 
+# Only SQLite has rows of before to carry over: these are its own functions.
 _0005 = """
 CREATE TABLE machine_change (
   number {serial}, machine BIGINT NOT NULL, at BIGINT NOT NULL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
@@ -41,14 +41,13 @@ class ScoreRows(Movements):
     def __init__(self, db: Session, cache: Cache) -> None:
         super().__init__(db, cache)
         self._pending = _Pending()
-        self._numbers: tuple[int, dict[str, int]] | None = None
 
-    def policy_numbers_cached(self) -> dict[str, int]:
-        """Policy numbers, read once for each transaction and generation."""
+    def policy_numbers_cached(self) -> Mapping[str, int]:
+        """Policy numbers, read once for each generation."""
         generation = self.in_force().generation
-        kept = self._numbers
+        kept = self.cache.policy_numbers
         if kept is None or kept[0] != generation:
-            kept = self._numbers = (generation, self.policy_numbers())
+            kept = self.cache.policy_numbers = (generation, self.policy_numbers())
         return kept[1]
 
     def gather(
@@ -133,7 +132,7 @@ def columns_of(columns: tuple[Column, Column]) -> tuple[Iterable[Any], ...]:
     return (*shown, bare_hundredths, bare_risks, flags(bare_compliant))
 
 
-def keys_of(profile: Profile | None, numbers: dict[str, int]) -> tuple[int, ...]:
+def keys_of(profile: Profile | None, numbers: Mapping[str, int]) -> tuple[int, ...]:
     """The keys of a profile's score rows, in the order in which its scores come."""
     if profile is None:
         return ()

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 from queue import Empty, LifoQueue
@@ -66,6 +66,20 @@ So a step for each row costs more than the row; a few fixed sizes are compiled o
 _VALUES = re.compile(r" VALUES (\([^()]+\))")
 
 
+@lru_cache(maxsize=4096)
+def _sizes(count: int, *, repeatable: bool) -> tuple[int, ...]:
+    """How many rows each statement inserts; ``repeatable``: the last may insert its last row repeatedly."""
+    most = _SIZES[0]
+    found, left = [most] * (count // most), count % most
+    if repeatable and left:
+        return (*found, min(each for each in _SIZES if each >= left))
+    for size in _SIZES:
+        while left >= size:
+            found.append(size)
+            left -= size
+    return tuple(found)
+
+
 @cache
 def _for_rows(sql: str, count: int) -> str:
     """An ``INSERT`` of one row as one of so many."""
@@ -102,16 +116,12 @@ class SqliteSession:
         if _VALUES.search(sql) is None:
             self._connection.executemany(sql, rows)
             return
-        if repeatable and rows:
-            left = len(rows) % _SIZES[0]
-            rows += rows[-1:] * (min(each for each in (0, *_SIZES) if each >= left) - left)
         start = 0
-        for size in _SIZES:
-            statement = _for_rows(sql, size)
-            while len(rows) - start >= size:
-                some = chain.from_iterable(rows[start : start + size])
-                self._connection.execute(statement, list(some))
-                start += size
+        for size in _sizes(len(rows), repeatable=repeatable):
+            some = rows[start : start + size]
+            some += some[-1:] * (size - len(some))
+            self._connection.execute(_for_rows(sql, size), list(chain.from_iterable(some)))
+            start += size
 
     def columns(
         self, columns: Sequence[str], source: str, parameters: Sequence[Value] = ()
