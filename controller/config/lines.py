@@ -21,17 +21,17 @@ from typing import Any, Final
 from controller.config.files import Outline, Spot
 from controller.config.scalars import NUMBER_START, TIME_FIELDS, WORDS, resolve
 
-_KEY: Final = "[a-z][a-z0-9_-]{0,63}"
+_KEY: Final = "[a-z][a-z0-9_-]{0,63}+"
 _PLAIN: Final = r"[\w/.(][^:#\n]*(?:(?::(?=[^ \n])|(?<! )#)[^:#\n]*)*(?<! )"
 _QUOTED: Final = r'"[^"\\\n]*(?:\\"[^"\\\n]*)*"'
 _ITEM: Final = rf"(?:[A-Za-z0-9][A-Za-z0-9_.()/*@-]*|{_QUOTED})"
 _LIST: Final = rf"\[(?:{_ITEM}(?:, {_ITEM})*)?\]"
 _PAIR: Final = rf"{_KEY}: (?:{_ITEM}|{_LIST})"
 _MAP: Final = rf"\{{{_PAIR}(?:, {_PAIR})*\}}"
-_BLOCK: Final = r"[|>]-?\n(\1 +)[^ \n].*(?:\n\5[^ \n].*)*"
+_BLOCK: Final = r"[|>]-?\n(\1 ++)[^ \n].*+(?:\n\5[^ \n].*+)*+"
 _VALUE: Final = rf"{_PLAIN}|{_QUOTED}|'[^'\n]*'|{_LIST}|{_MAP}|{_BLOCK}"
 _lines = re.compile(
-    rf"^( *)(?:#.*|(- )?(?:({_KEY}):(?: +|(?=\n)))?(?:({_VALUE})(?: +#.*)?)?)\n", re.MULTILINE
+    rf"^( *+)(?:#.*|(- )?(?:({_KEY}):(?: +|(?=\n)))?(?:({_VALUE})(?: +#.*)?)?)\n", re.MULTILINE
 ).findall
 """Of each line its indentation, dash, key and value; of a block also the indentation of its lines."""
 _items = re.compile(_ITEM).findall
@@ -79,10 +79,10 @@ def _outline(text: str) -> Outline:  # noqa: C901, PLR0912 - one loop, for its s
             around.append((into, column))
             into[opened] = new = [] if dash else {}
             into, column, opened = new, at, ""
-        else:
+        elif at != column or (into.__class__ is dict) is (dash != ""):
             while at < column or (not dash and into.__class__ is list):
                 into, column = around.pop()
-            if at != column or (into.__class__ is list) != (dash != ""):
+            if at != column or (into.__class__ is dict) is (dash != ""):
                 raise _OtherError
         if dash and key:
             if len(around) == 1:
@@ -90,19 +90,18 @@ def _outline(text: str) -> Outline:  # noqa: C901, PLR0912 - one loop, for its s
             around.append((into, column))
             into.append(new := {})
             into, column = new, at + 2
-        if key and (key in into or key in WORDS):
-            raise _OtherError
-        if not value:
-            opened = key
-            continue
         said: object = value
-        if value[0] in _MORE_THAN_A_WORD or value in WORDS:
+        if value and (value[0] in _MORE_THAN_A_WORD or value in WORDS):
             said = _said(value, key, pad, column)
             number += value.count("\n")
-        if key:
+        if not key:
+            into.append(said)
+        elif key in into or key in WORDS:
+            raise _OtherError
+        elif value:
             into[key] = said
         else:
-            into.append(said)
+            opened = key
     if opened or not root or number != text.count("\n"):
         raise _OtherError
     above = _lines_above(text)
