@@ -13,7 +13,7 @@ from tests.benchmarks.server import Served, controller, reference, scratch
 NAMES = ("intake",)
 CHECKS = 200
 MACHINES = 400
-ROUNDS = 3
+ROUNDS = 5
 PATH = "/api/v1/compliance/results"
 
 

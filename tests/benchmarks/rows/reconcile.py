@@ -149,7 +149,7 @@ def full(folder: Path, large: Controlled) -> list[Outcome]:
         shutil.rmtree(folder / "fresh", ignore_errors=True)
         return timed(connect_and_settle)()
 
-    theirs, mine = interleave(3, naive, ours)
+    theirs, mine = interleave(5, naive, ours)
     large.close()
     name = f"full reconcile of {LARGE:,} files, from an empty data folder"
     return [faster(name, "naive clone + SafeLoader + pydantic + upsert", theirs, mine, 12)]

@@ -203,7 +203,7 @@ def rows() -> list[Outcome]:
         slow, fast = interleave(5, reference.compute, flip(fewer, moment, fleet))
         name = f"one exception for everybody starts, {MACHINES:,} machines, computing only"
         outcomes.append(faster(name, what, slow, fast, 100))
-        slow, fast = interleave(3, reference.storing(folder / "naive.db"), storing(store))
+        slow, fast = interleave(5, reference.storing(folder / "naive.db"), storing(store))
         name = f"re-score {MACHINES:,} machines with everything stored: scores, totals, history"
         what = (
             f"the same loop over {MACHINES:,} machines, rows updated one by one in one transaction"
