@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,27 +14,10 @@ from controller.intake.intake import Intake
 from controller.intake.recorder.direct import DirectRecorder
 from controller.model.machine import Machine
 from controller.store.port.reports import Submission
-from controller.store.store import SqlStore, open_store
-from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_report, sha
+from controller.store.store import SqlStore
+from tests.builders import NOW, make_report, sha
 
 WAIT = 20
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    opened = open_store(tmp_path)
-    with opened.write() as tx:
-        tx.seed_checks([make_check("c0"), make_check("c1")], actor="t", as_of=NOW)
-        tx.put_object("policy", make_policy(), actor="t", as_of=NOW, create=True)
-        add_key(tx)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def machine(store: SqlStore) -> Machine:
-    with store.write() as tx:
-        return enroll(tx, "token")
 
 
 class CountingStore:

@@ -29,30 +29,11 @@ from controller.model.machine import Machine
 from controller.model.report import Report
 from controller.store.port.reports import Receipt, Submission
 from controller.store.store import SqlStore, open_store
-from tests.builders import NOW, add_key, enroll, make_check, make_policy, make_report, sha
+from tests.builders import NOW, add_key, enroll, make_check, make_report, sha
 from tests.intake.test_hearing import body, result
 from tests.store.recount import assert_counters_equal_a_recount
 
 WAIT = 20.0
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    opened = open_store(tmp_path)
-    opened.take_over("tests", NOW)
-    with opened.write() as tx:
-        checks = [make_check(f"c{n}") for n in range(8)]
-        tx.seed_checks(checks, actor="t", as_of=NOW)
-        tx.put_object("policy", make_policy(), actor="t", as_of=NOW, create=True)
-        add_key(tx)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def machine(store: SqlStore) -> Machine:
-    with store.write() as tx:
-        return enroll(tx, "token")
 
 
 @pytest.fixture
