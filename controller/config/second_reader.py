@@ -10,7 +10,6 @@ import fcntl
 import os
 import select
 import subprocess
-import sys
 from collections import deque
 from contextlib import suppress
 from typing import Final
@@ -19,6 +18,7 @@ import msgspec
 
 from controller.config.files import Outline, SourceFile
 from controller.config.outline_process import LENGTH_BYTES, framed
+from controller.own_process import start
 
 MANY: Final = 500
 """So many files are worth a second process."""
@@ -117,15 +117,11 @@ class SecondReader:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "controller.config.outline_process"],
-        cwd="/",
-        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},  # and nothing else
+    process = start(
+        "controller.config.outline_process",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        bufsize=0,
-        start_new_session=True,
     )
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

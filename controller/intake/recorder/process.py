@@ -11,7 +11,6 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from controller.intake.recorder import messages
 from controller.intake.recorder.channel import Channel
 from controller.intake.recorder.direct import DirectRecorder
 from controller.model.report import WholeWantedError
+from controller.own_process import start
 from controller.store.port.reports import Receipt, Submission
 from controller.store.port.store import Store
 
@@ -117,9 +117,9 @@ class ProcessRecorder:
         whole: list[int] = []
 
         def portions() -> Iterator[list[Submission]]:
-            for start in range(0, len(wanted), _PORTION):
+            for first in range(0, len(wanted), _PORTION):
                 read = []
-                for n in wanted[start : start + _PORTION]:
+                for n in wanted[first : first + _PORTION]:
                     try:
                         read.append(_whole(submissions[n]))
                         whole.append(n)
@@ -196,13 +196,12 @@ class _Other:
     def __init__(self, data: Path, hello: messages.Hello) -> None:
         ours, its = socket.socketpair()
         with its:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-P", "-m", "controller.recording", str(data.absolute())],
-                cwd="/",
-                env=_environment(),
+            self._process = start(
+                "controller.recording",
+                str(data.absolute()),
                 stdin=its.fileno(),
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,
+                environment={name: os.environ[name] for name in (VARIABLE,) if name in os.environ},
             )
         self._channel = Channel(ours, _PATIENCE_SECONDS)
         self._ready = False
@@ -247,11 +246,3 @@ class _Other:
                 self._process.wait(_STOP_SECONDS)
             return "it did not answer"
         return f"it ended with signal {-code}" if code < 0 else f"it ended with code {code}"
-
-
-def _environment() -> dict[str, str]:
-    """Where the program is; no secret."""
-    found = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    if VARIABLE in os.environ:
-        found[VARIABLE] = os.environ[VARIABLE]
-    return found
