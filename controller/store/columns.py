@@ -155,12 +155,8 @@ def truth(column: int | None) -> bool | None:
     return None if column is None else bool(column)
 
 
-StandingColumns = Figures
-"""In the order of the score table."""
-
-
-def standing_columns(standing: Standing) -> StandingColumns:
-    """A standing in numbers."""
+def standing_columns(standing: Standing) -> Figures:
+    """A standing in numbers, in the order of the score table."""
     hundredths, risk, compliant, bare_hundredths, bare_risk, bare_compliant = standing
     return (
         hundredths,

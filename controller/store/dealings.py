@@ -14,7 +14,7 @@ from controller.model.posture import Posture
 from controller.model.terms import Platform
 from controller.scoring.absorb import Absorbed, Catalog
 from controller.scoring.standing import Figures, Shown
-from controller.store.columns import bitmap, instants_of, tags_of
+from controller.store.columns import bitmap, instants_of, posture_of, tags_of
 from controller.store.driver import Record, Session, Value
 from controller.store.port.reports import Submission
 
@@ -71,16 +71,8 @@ class Dealings:
         """Bitmap of the positions that the last report spoke of."""
         self.added = added or 0
         self.turns = turns or 0
-        self.posture = (
-            Posture(
-                bits(passed, "little"),
-                bits(failed, "little"),
-                bits(errored, "little"),
-                bits(not_applicable, "little"),
-            )
-            if passed is not None
-            else Posture()
-        )
+        bitmaps = passed, failed, errored, not_applicable
+        self.posture = posture_of(bitmaps) if passed is not None else Posture()
         hundredths, risk, compliant = overall
         self.overall: Shown | None = (hundredths, risk, compliant) if risk is not None else None
         """As stored in the rows that readers see."""

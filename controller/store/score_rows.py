@@ -11,7 +11,8 @@ from typing import Any, Final
 from controller.scoring.ledger import OVERALL, Ledger
 from controller.scoring.many import Column
 from controller.scoring.profile import Profile
-from controller.store.columns import StandingColumns, encode, flags, instant
+from controller.scoring.standing import Figures
+from controller.store.columns import encode, flags, instant
 from controller.store.context import Cache
 from controller.store.driver import Session
 from controller.store.movements import TOTAL_COLUMNS, Movements
@@ -30,7 +31,7 @@ class _Pending:
     changes: dict[Told, list[tuple[int | None, ...]]] = field(default_factory=dict)
     """Moved scores by machine and cause: policy number, then a standing's first three columns."""
 
-    def changed(self, told: Told, key: int, columns: StandingColumns) -> None:
+    def changed(self, told: Told, key: int, columns: Figures) -> None:
         """Note for a machine's history that a score moved."""
         self.changes.setdefault(told, []).append((key, *columns[:3]))
 
@@ -120,7 +121,7 @@ class ScoreRows(Movements):
             self.set_trend(as_of)
 
 
-def rows_of(columns: tuple[Column, Column]) -> Iterator[StandingColumns]:
+def rows_of(columns: tuple[Column, Column]) -> Iterator[Figures]:
     """Many machines' standings under one policy as rows of the score table."""
     return zip(*columns_of(columns), strict=True)
 

@@ -10,9 +10,9 @@ from controller.model.integrity import AuditHead, Finding
 from controller.model.posture import Posture
 from controller.scoring.ledger import NOTHING, OVERALL, Ledger, effective
 from controller.scoring.profile import Profile
-from controller.scoring.standing import standings
+from controller.scoring.standing import Figures, standings
 from controller.store.audit import HEAD, AuditReading
-from controller.store.columns import StandingColumns, posture_of, standing_columns
+from controller.store.columns import posture_of, standing_columns
 from controller.store.context import Judged
 from controller.store.fleet_read import FleetReading
 from controller.store.machine_list import WALKED
@@ -70,7 +70,7 @@ class VerificationReading(FleetReading, AuditReading):
             for number, uuid, os, tags, *columns in rows:
                 profile = moment.profile(uuid, os, tuple(_names(tags)))
                 posture = posture_of((columns[0], columns[1], columns[2], columns[3]))
-                wanted: dict[int, StandingColumns] = {}
+                wanted: dict[int, Figures] = {}
                 keys = [OVERALL, *(numbers[id_] for id_ in profile.policies)]
                 for key, standing in zip(keys, standings(profile, posture), strict=True):
                     wanted[key] = standing_columns(standing)
@@ -89,13 +89,13 @@ class VerificationReading(FleetReading, AuditReading):
                     yield Finding("scores", f"machine/{uuid}", _told(profile, numbers, wrong))
             after = rows[-1][0]
 
-    def _kept(self, slot: int, after: int, last: int) -> dict[int, dict[int, StandingColumns]]:
+    def _kept(self, slot: int, after: int, last: int) -> dict[int, dict[int, Figures]]:
         rows = self.db.all(
             "SELECT machine, policy, hundredths, risk, compliant, bare_hundredths, bare_risk,"
             " bare_compliant FROM score WHERE slot = ? AND machine > ? AND machine <= ?",
             (slot, after, last),
         )
-        found: dict[int, dict[int, StandingColumns]] = {}
+        found: dict[int, dict[int, Figures]] = {}
         for machine, policy, *columns in rows:
             standing = (columns[0], columns[1], columns[2], columns[3], columns[4], columns[5])
             found.setdefault(machine, {})[policy] = standing

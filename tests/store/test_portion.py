@@ -12,12 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.scoring.many import Column
-from controller.store.columns import StandingColumns
+from controller.scoring.standing import Figures
 from controller.store.portion import PLACE, SHOWN, WHOLE, Portion
 from controller.store.store import SqlStore, open_store
 
 SLOT, SHOWN_SLOT = 1, 0
-Rows = dict[tuple[int, int], StandingColumns]
+Rows = dict[tuple[int, int], Figures]
 
 half = st.sampled_from(
     [(None, 4, None), (0, 0, 0), (0, 0, 1), (1, 3, 0), (10_000, 3, 1), (None, 3, 1)]
