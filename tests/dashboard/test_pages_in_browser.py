@@ -184,6 +184,7 @@ def test_filters_say_how_many_they_find_and_are_cleared_at_once(
     assert page.locator(".found").inner_text().startswith(f"{rows} machine")
 
     page.get_by_role("link", name="Clear filters").click()
+    page.wait_for_url("**/machines?sort=score")
 
     assert page.url.endswith("/machines?sort=score")
     assert page.locator(".found").count() == 0
