@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Final
-
-from msgspec import Struct
+from typing import Any, Final, NamedTuple
 
 from controller.model.documents import AnyDocument
+from controller.model.managed import GitOrigin
 from controller.model.terms import Kind, Platform
 from controller.scoring.absorb import Catalog
 from controller.scoring.carry import Carry
@@ -91,11 +90,11 @@ class Cache:
         return found
 
 
-class Written(Struct, frozen=True):
-    """A document that was written as this text, so that who reads the text need not parse it."""
+class Written(NamedTuple):
+    """An object that was written: who wrote it need not parse it again."""
 
-    text: str
     document: AnyDocument
+    origin: GitOrigin | None
 
 
 class Context:

@@ -60,7 +60,7 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
     ) -> Sequence[Value]:
         """An object as a row that is about to be written."""
         kind, text = kind_of(document), body_of(document)
-        self._stored[kind, document.id] = Written(text, document)
+        self._stored[kind, document.id] = Written(document, origin)
         place = (origin.path, origin.line, origin.commit, origin.url) if origin else _NOWHERE
         return (kind, document.id, manager, text, *place, position, now, now, 1)
 

@@ -215,7 +215,7 @@ class PlanWriting(ObjectRows):
                     " commit_sha = ?, version = version + 1 WHERE kind = ? AND id = ?",
                     (place.path, place.line, link, by, kind, id_),
                 )
-                self._stored.setdefault((kind, id_))
+                self._stored[kind, id_] = None
 
     def _save_settings(self, source: str, settings: RepositorySettings) -> None:
         self.db.run(
