@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -12,6 +15,9 @@ from controller.model.documents import AnyDocument, Document
 from controller.model.terms import Kind
 
 Op = Literal["add", "change", "move", "adopt", "delete"]
+
+
+_op_of: Callable[[Operation], Op] = attrgetter("op")
 
 
 class FieldChange(Struct, frozen=True, array_like=True):
@@ -78,8 +84,7 @@ class Plan:
     def counts(self) -> dict[Op, int]:
         """How many of each kind of operation there are; all five keys present."""
         counts: dict[Op, int] = {"add": 0, "change": 0, "move": 0, "adopt": 0, "delete": 0}
-        for operation in self.operations:
-            counts[operation.op] += 1
+        counts.update(Counter(map(_op_of, self.operations)))
         return counts
 
     def __bool__(self) -> bool:

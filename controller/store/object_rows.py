@@ -93,7 +93,7 @@ def position_of(
     document: AnyDocument, definitions: Definitions, in_force: InForce
 ) -> tuple[int | None, list[Carry]]:
     """A definition's bit position, and what may be judged again at another; checks have one."""
-    if not isinstance(document, Check):
+    if document.__class__ is not Check:  # a look at the class itself, thousands of times
         return None, []
     position = definitions.position(document)
     stored = in_force.checks.get(document.id)
