@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from msgspec import Struct
 
 from controller.model.documents import AnyDocument
 from controller.model.managed import GitOrigin
@@ -90,7 +92,7 @@ class Cache:
         return found
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True):
     """An object that was written: who wrote it need not parse it again."""
 
     document: AnyDocument

@@ -49,13 +49,20 @@ class ObjectChanges:
         """By check id: where the outcomes of its definition stand."""
         self.gone: Collection[tuple[Kind, str]] = ()
 
-    def add(self, row: Record, managed: Managed[Any]) -> None:
-        """Take in an object with its row, of either query."""
-        kind, id_, version, position, *_ = row
+    def add(
+        self, key: tuple[Kind, str], version: int, position: int | None, managed: Managed[Any]
+    ) -> None:
+        """Take in an object as it is now."""
+        kind, id_ = key
         self.objects[kind][id_] = managed
-        self.versions[kind, id_] = version
+        self.versions[key] = version
         if position is not None:
             self.positions[id_] = position
+
+    def read(self, row: Record) -> None:
+        """Take in an object from its row, in the order of ``WHOLE``."""
+        kind, id_, version, position, *_ = row
+        self.add((kind, id_), version, position, managed_of(row))
 
     def lost(self, kind: Kind) -> set[str]:
         """The ids of this kind that are no more."""

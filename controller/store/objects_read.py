@@ -15,7 +15,7 @@ from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import moment_of
 from controller.store.context import Context
 from controller.store.driver import Record
-from controller.store.object_changes import STANDING, WHOLE, ObjectChanges, managed_of
+from controller.store.object_changes import STANDING, WHOLE, ObjectChanges
 from controller.store.port.configuration import InForce
 
 _MANY = 200
@@ -41,23 +41,27 @@ class ObjectsReading(Context):
         return cached
 
     def _rows_of(self, query: str, keys: Collection[tuple[Kind, str]]) -> Sequence[Record]:
-        """The rows of these objects as they are now; of those that are no more there is none."""
+        """The rows of these objects as they are now, and perhaps those of others too."""
         if len(keys) > _MANY:
-            return [row for row in self.db.all(query) if (row[0], row[1]) in keys]
+            return self.db.all(query)
         one = f"{query} AND kind = ? AND id = ?"
         return [row for key in keys if (row := self.db.one(one, key)) is not None]
 
     def _written_here(self) -> ObjectChanges:
         """What this transaction wrote: nobody else can have written anything else there."""
         changes = ObjectChanges()
-        written = {key: each for key, each in self._stored.items() if each is not None}
-        for row in self._rows_of(STANDING, written):
-            _, _, _, _, manager, created_at, updated_at = row
-            document, origin = written[row[0], row[1]]
-            since, until = moment_of(created_at), moment_of(updated_at)
-            changes.add(row, Managed(document, manager, origin, since, until))
-        for row in self._rows_of(WHOLE, self._stored.keys() - written.keys()):
-            changes.add(row, managed_of(row))
+        unread = {key for key, each in self._stored.items() if each is None}
+        for row in self._rows_of(STANDING, self._stored.keys() - unread):
+            kind, id_, version, position, manager, created_at, updated_at = row
+            key = kind, id_
+            each = self._stored.get(key)
+            if each is not None:
+                since, until = moment_of(created_at), moment_of(updated_at)
+                managed = Managed(each.document, manager, each.origin, since, until)
+                changes.add(key, version, position, managed)
+        for row in self._rows_of(WHOLE, unread):
+            if (row[0], row[1]) in unread:
+                changes.read(row)
         changes.gone = self._stored.keys() - changes.versions.keys()
         return changes
 
@@ -65,15 +69,16 @@ class ObjectsReading(Context):
         """What is not as it is known."""
         changes = ObjectChanges()
         if known is None:
-            rows: Sequence[Record] = self.db.all(WHOLE)
-        else:
-            query = "SELECT kind, id, version FROM object WHERE deleted_at IS NULL"
-            now = {(kind, id_): version for kind, id_, version in self.db.all(query)}
-            fresh = {key for key, version in now.items() if known.versions.get(key) != version}
-            rows = self._rows_of(WHOLE, fresh)
-            changes.gone = known.versions.keys() - now.keys()
-        for row in rows:
-            changes.add(row, managed_of(row))
+            for row in self.db.all(WHOLE):
+                changes.read(row)
+            return changes
+        query = "SELECT kind, id, version FROM object WHERE deleted_at IS NULL"
+        now = {(kind, id_): version for kind, id_, version in self.db.all(query)}
+        fresh = {key for key, version in now.items() if known.versions.get(key) != version}
+        for row in self._rows_of(WHOLE, fresh):
+            if (row[0], row[1]) in fresh:
+                changes.read(row)
+        changes.gone = known.versions.keys() - now.keys()
         return changes
 
     def _derive(self, generation: int, known: InForce | None, changes: ObjectChanges) -> InForce:
