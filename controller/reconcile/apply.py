@@ -75,13 +75,13 @@ def _touched(work: Pass) -> dict[str, Commit]:
     else:
         there = (tables[kind].get(id_) for kind, id_ in work.only)
         paths = {each.place.path for each in there if each is not None}
-    return work.source.last_change(work.sha, sorted(paths), since=old)
+    return work.source.last_change(work.sha, list(paths), since=old)
 
 
 def _provenance(work: Pass, paths: set[str], touched: dict[str, Commit]) -> dict[str, Commit]:
     """The commit that last changed each path; the revision's own where history is too long."""
     paths = paths - touched.keys()
-    found = work.source.last_change(work.sha, sorted(paths)) if paths else {}
+    found = work.source.last_change(work.sha, list(paths)) if paths else {}
     return touched | {path: found.get(path, work.snapshot.commit) for path in paths}
 
 
