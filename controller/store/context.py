@@ -28,7 +28,7 @@ class Judged:
     epoch: int = 0
     slot: int = 0
     """Which of the two sets of score rows readers see."""
-    active: tuple[str, ...] = ()
+    active: frozenset[str] = frozenset()
     """Exceptions that were active."""
     revision: str | None = None
     visible_revision: str | None = None
@@ -177,7 +177,7 @@ def _judged_of(column: str | None) -> Judged:
         return Judged()
     body = json.loads(column)
     carry = tuple(Carry(**each) for each in body.pop("carry"))
-    active = tuple(body.pop("active"))
+    active = frozenset(body.pop("active"))
     return Judged(**body, active=active, carry=carry)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -57,6 +58,7 @@ def _renewed(
 def managed_of(row: Record, written: Written | None) -> Managed[Any]:
     """An object from its row, in the order of ``_COLUMNS``."""
     kind, _, _, manager, text, path, line, commit, url, created_at, updated_at, _ = row
+    manager = intern(manager)  # few are compared with each other often
     origin = None
     if manager.startswith("git:"):
         origin = GitOrigin(manager.removeprefix("git:"), path, line, commit or "", url)
@@ -193,7 +195,7 @@ class ObjectsReading(Context):
     def judged_moment(self) -> Moment:
         """The moment that the newest stored scores were judged by."""
         in_force = self.in_force()
-        active = frozenset(self.judged().active)
+        active = self.judged().active
         if not in_force.waivers.keys() >= active:
             active = frozenset(id_ for id_ in active if id_ in in_force.waivers)
         return self.cache.moment(in_force.generation, in_force.rulebook, active)
