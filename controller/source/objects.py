@@ -305,8 +305,7 @@ class Objects:
             raise TreeRefusedError(
                 f"there is no folder {self._path!r} in the repository; set another path"
             )
-        known, entries = self._since_last(tree)
-        changed = list(listing.documents(entries, self._wanted))
+        known, changed = self._since_last(tree)
         listing.check_count(sum(not entry.gone for entry in changed), self._limits)
         sizes = self._sizes({e.blob: e.path for e in changed if not e.size and not e.gone})
         listed = known.after(
@@ -321,14 +320,17 @@ class Objects:
         self._listed, self._step, self._ahead = (sha, listed), None, {}
         return listed
 
-    def _since_last(self, tree: str) -> tuple[listing.Listed, Iterator[listing.Entry]]:
+    def _since_last(self, tree: str) -> tuple[listing.Listed, list[listing.Entry]]:
+        """What was listed last, and the documents that are new, different or gone since."""
         if self._listed is not None:
             before, known = self._listed
             try:
-                return known, self._difference(f"{before}:{self._path}", tree)
+                entries = self._difference(f"{before}:{self._path}", tree)
             except DamagedError:
                 self._listed = None  # an abandoned commit may have been cleared away since
-        return listing.Listed(), self._entries(tree)
+            else:
+                return known, list(listing.documents(entries, self._wanted))
+        return listing.Listed(), self._documents(tree)
 
     def _tree(self, sha: str) -> str | None:
         """The id of the tree at the root; ``None`` when there is no such folder."""
@@ -337,12 +339,14 @@ class Objects:
         found = _TREE.match(answer)
         return found[1].decode("ascii") if found is not None else None
 
-    def _entries(self, tree: str) -> Iterator[listing.Entry]:
+    def _documents(self, tree: str) -> list[listing.Entry]:
+        found = listing.Documents(self._wanted)
         done = self._run(
             "ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options", tree,
-            max_output=self._limits.listing_bytes,
+            max_output=self._limits.listing_bytes, consume=found.take,
         )  # fmt: skip
-        return listing.parse_tree(self._listing_of(done))
+        self._listing_of(done)
+        return found.entries
 
     def _difference(self, old: str, new: str) -> Iterator[listing.Entry]:
         done = self._run(
