@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
+from sys import intern
 from typing import Final
 
 from controller.errors import ConflictError
@@ -121,7 +122,7 @@ def _read_back(writing: Writing, work: Pass) -> int:
     Returns the generation that the store will have.
     """
     in_force = writing.in_force()
-    manager = f"git:{work.name}"
+    manager = intern(f"git:{work.name}")
     counts = {
         kind: list(map(_manager_of, in_force.of_kind(kind).values())).count(manager)
         for kind in KINDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from sys import intern
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -32,6 +33,7 @@ STANDING: Final = (
 def managed_of(row: Record) -> Managed[Any]:
     """An object from its row, in the order of ``WHOLE``."""
     kind, _, _, _, manager, created_at, updated_at, text, path, line, commit, url = row
+    manager = intern(manager)  # few are compared with each other often
     origin = None
     if manager.startswith("git:"):
         origin = GitOrigin(manager.removeprefix("git:"), path, line, commit or "", url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 from controller.model.configuration import Configuration, Declared, Place
@@ -57,7 +58,7 @@ class ObjectsReading(Context):
             each = self._stored.get(key)
             if each is not None:
                 since, until = moment_of(created_at), moment_of(updated_at)
-                managed = Managed(each.document, manager, each.origin, since, until)
+                managed = Managed(each.document, intern(manager), each.origin, since, until)
                 changes.add(key, version, position, managed)
         for row in self._rows_of(WHOLE, unread):
             if (row[0], row[1]) in unread:
@@ -143,7 +144,7 @@ class ObjectsReading(Context):
     def judged_moment(self) -> Moment:
         """The moment that the newest stored scores were judged by."""
         in_force = self.in_force()
-        active = frozenset(self.judged().active)
+        active = self.judged().active
         if not in_force.waivers.keys() >= active:
             active = frozenset(id_ for id_ in active if id_ in in_force.waivers)
         return self.cache.moment(in_force.generation, in_force.rulebook, active)
