@@ -43,6 +43,8 @@ def problems(
 
 
 def _ids(entries: Sequence[Found[D_co]]) -> Iterator[Problem]:
+    if len({entry.declared.document.id for entry in entries}) == len(entries):
+        return
     first: dict[str, Found[D_co]] = {}
     for entry in entries:
         other = first.setdefault(entry.document.id, entry)
