@@ -12,6 +12,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from controller.model.documents import AnyDocument
+from controller.model.managed import GitOrigin
 from controller.model.terms import Kind, Platform
 from controller.scoring.absorb import Catalog
 from controller.scoring.carry import Carry
@@ -93,10 +94,10 @@ class Cache:
 
 
 class Written(Struct, frozen=True):
-    """A document that was written as this text, so that who reads the text need not parse it."""
+    """An object that was written: who wrote it need not parse it again."""
 
-    text: str
     document: AnyDocument
+    origin: GitOrigin | None
 
 
 class Context:
