@@ -185,5 +185,6 @@ def _other_paces(before: Moment, after: Moment) -> bool:
     old, new = before.rulebook.policies, after.rulebook.policies
     came = list(compress(new.values(), map(is_not, map(old.get, new), new.values())))
     went = [old[each.id] for each in came if each.id in old]
-    went += [old[id_] for id_ in old.keys() - new.keys()]
+    if len(old) - len(went) != len(new) - len(came):  # looked for only where some are gone
+        went += [old[id_] for id_ in old.keys() - new.keys()]
     return paces(each.document for each in came) != paces(each.document for each in went)
