@@ -30,6 +30,7 @@ class Outline(NamedTuple):
     """One document, read the short way. Plain values only, so that it can go from one process to another."""
 
     value: dict[str, Any]
+    """To be read only: what lines that are alike say is the same object."""
     spot: Spot
     entries: tuple[Spot, ...]
     """Where each mapping in a list of the document begins, in order: the checks of a catalog."""

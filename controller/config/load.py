@@ -136,7 +136,7 @@ def _by_id(found: Iterable[Found[D_co]]) -> dict[str, Declared[D_co]]:
     """The declarations by id; of a duplicate the first stands, and the problem is told apart."""
     declared: dict[str, Declared[D_co]] = {}
     for entry in found:
-        declared.setdefault(entry.document.id, entry.declared)
+        declared.setdefault(entry.declared.document.id, entry.declared)
     return declared
 
 

@@ -40,11 +40,12 @@ _FUNCTIONS: Final = """
     from_base64 conditional_to_base64 sha1 sha256 md5 version_compare regexp sqrt log log10 ln exp
     power pow ceil ceiling floor square sin cos tan cot asin acos atan radians degrees pi
 """
-_TEXT: Final = re.compile("'(?:[^']|'')*'")
-_QUOTES: Final = re.compile(r"""["`\[]|--|/\*""")
+_TEXT: Final = re.compile("'[^']*(?:''[^']*)*'")
+_OTHER_QUOTES: Final = ('"', "`", "[", "--", "/*")
 """Other quotes, and comments, in which a quote means nothing."""
 _BLANK: Final = "?"
 """Outside of texts and names a query has none: it would be a parameter."""
+_BLANK_TEXT: Final = f"'{_BLANK}'"
 _MISSING: Final = re.compile(r"no such (table|column|function): (.*)", re.DOTALL)
 
 
@@ -119,7 +120,9 @@ def compile_query(query: str, platforms: tuple[Platform, ...]) -> Compiled:
 
 def _form(query: str) -> str | None:
     """The query with every text left blank; none where texts are not told from the rest so easily."""
-    return None if _QUOTES.search(query) else _TEXT.sub(f"'{_BLANK}'", query)
+    if any(map(query.__contains__, _OTHER_QUOTES)):
+        return None
+    return _TEXT.sub(_BLANK_TEXT, query)
 
 
 @lru_cache(maxsize=65_536)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeVar
 
@@ -17,13 +17,22 @@ from controller.config.rules import checks as check_rules
 from controller.config.rules import policies as policy_rules
 from controller.config.rules import waivers as waiver_rules
 from controller.model.configuration import Declared, Place
-from controller.model.documents import AnyDocument, Catalog, Policy, RepositorySettings, Waiver
+from controller.model.documents import (
+    AnyDocument,
+    Catalog,
+    Check,
+    Policy,
+    RepositorySettings,
+    Waiver,
+)
 
 STEM: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """The names of files that can stand for an id."""
 
 A = TypeVar("A", bound=AnyDocument)
 S = TypeVar("S", Policy, Waiver)
+
+Rules = Callable[[A], Iterable[Finding]]
 
 
 class _WrongError(Exception):
@@ -39,54 +48,50 @@ def proved(file: SourceFile, kind: FileKind, plain: tuple[Outline, ...]) -> File
 
 
 def _content(file: SourceFile, kind: FileKind, plain: tuple[Outline, ...]) -> FileContent:
-    alone = len(plain) == 1
+    count = len(plain)
     match kind:
         case "policy":
-            policies = _several(Policy, file, plain)
-            _nothing_to_tell(policies, policy_rules.findings)
-            return FileContent(file.path, policies=policies, documents=len(plain))
+            policies = tuple(_several(Policy, policy_rules.findings, file, plain))
+            return FileContent(file.path, policies=policies, documents=count)
         case "exception":
-            waivers = _several(Waiver, file, plain)
-            _nothing_to_tell(waivers, waiver_rules.findings)
-            return FileContent(file.path, waivers=waivers, documents=len(plain))
+            waivers = tuple(_several(Waiver, waiver_rules.findings, file, plain))
+            return FileContent(file.path, waivers=waivers, documents=count)
         case "catalog":
-            checks = tuple(
-                _found(check, file, nth, spot, ("checks", at))
-                for nth, each in enumerate(plain)
-                for at, (check, spot) in enumerate(
-                    zip(
-                        Catalog.model_validate(_named("catalog", file, each, alone)).checks,
-                        each.entries,
-                        strict=True,
-                    )
-                )
-            )
-            _nothing_to_tell(checks, check_rules.findings)
-            return FileContent(file.path, checks=checks, documents=len(plain))
+            return FileContent(file.path, checks=tuple(_checks(file, plain)), documents=count)
         case "settings":
-            if not alone:
+            if count != 1:
                 raise _WrongError
             settings = RepositorySettings.model_validate(plain[0].value)
             return FileContent(file.path, settings=settings)
 
 
-def _several(model: type[S], file: SourceFile, plain: tuple[Outline, ...]) -> tuple[Found[S], ...]:
+def _several(
+    model: type[S], rules: Rules[S], file: SourceFile, plain: tuple[Outline, ...]
+) -> Iterator[Found[S]]:
     """The documents of a file whose documents stand for themselves."""
     alone = len(plain) == 1
-    return tuple(
-        _found(model.model_validate(_named("id", file, each, alone)), file, nth, each.spot)
-        for nth, each in enumerate(plain)
-    )
+    for nth, each in enumerate(plain):
+        document = model.model_validate(_named("id", file, each, alone))
+        yield _found(document, rules, file, nth, each.spot)
 
 
-def _found(document: A, file: SourceFile, nth: int, spot: Spot, prefix: Path = ()) -> Found[A]:
+def _checks(file: SourceFile, plain: tuple[Outline, ...]) -> Iterator[Found[Check]]:
+    alone = len(plain) == 1
+    for nth, each in enumerate(plain):
+        checks = Catalog.model_validate(_named("catalog", file, each, alone)).checks
+        if len(checks) != len(each.entries):
+            raise _WrongError  # the places are not those of the checks
+        for at, (check, spot) in enumerate(zip(checks, each.entries, strict=True)):
+            yield _found(check, check_rules.findings, file, nth, spot, ("checks", at))
+
+
+def _found(
+    document: A, rules: Rules[A], file: SourceFile, nth: int, spot: Spot, prefix: Path = ()
+) -> Found[A]:
+    """A document about which its rules have nothing to tell."""
+    for _ in rules(document):
+        raise _WrongError
     return Found(Declared(document, Place(file.path, *spot)), file, nth, prefix)
-
-
-def _nothing_to_tell(found: tuple[Found[A], ...], rules: Callable[[A], Iterator[Finding]]) -> None:
-    for each in found:
-        if next(rules(each.document), None) is not None:
-            raise _WrongError
 
 
 def _named(name: str, file: SourceFile, plain: Outline, alone: bool) -> dict[str, Any]:

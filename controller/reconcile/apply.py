@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
+from sys import intern
 from typing import Final
 
 from controller.errors import ConflictError
 from controller.failpoints import reached
 from controller.model.configuration import Place
+from controller.model.plan import Operation
 from controller.model.source import Commit
 from controller.model.terms import KINDS, Kind
 from controller.reconcile.ending import SUSPENDED, Ending
@@ -36,11 +39,11 @@ def apply(work: Pass) -> Ending:
     if work.plan is None:
         raise ConflictError("there is no plan")
     touched = _touched(work)
-    places = {
-        (each.kind, each.id): each.place for each in work.plan.operations if each.op != "delete"
-    } | shifted(work.current, work.head, frozenset(touched), work.only)
-    provenance = _provenance(work, places, touched)
-    links = _links(work, places, provenance)
+    declared = [each for each in work.plan.operations if each.op != "delete"]
+    moved = shifted(work.current, work.head, frozenset(touched), work.only)
+    paths = {each.place.path for each in declared} | {place.path for place in moved.values()}
+    provenance = _provenance(work, paths, touched)
+    links = _links(work, declared, moved, provenance)
     ending = Ending("applied", "Applied", _summary(work), work.warnings)
     as_of = work.now()
     with work.store.write() as writing:
@@ -49,7 +52,7 @@ def apply(work: Pass) -> Ending:
             return SUSPENDED
         record = revision_record(work, ending, as_of)
         writing.apply_plan(
-            work.name, work.plan, work.head.settings, record, provenance, as_of, links, places
+            work.name, work.plan, work.head.settings, record, provenance, as_of, links, moved
         )
         generation = _read_back(writing, work)
         _tell_adoptions(writing, work, as_of)
@@ -73,24 +76,26 @@ def _touched(work: Pass) -> dict[str, Commit]:
     else:
         there = (tables[kind].get(id_) for kind, id_ in work.only)
         paths = {each.place.path for each in there if each is not None}
-    return work.source.last_change(work.sha, sorted(paths), since=old)
+    return work.source.last_change(work.sha, list(paths), since=old)
 
 
-def _provenance(
-    work: Pass, places: dict[tuple[Kind, str], Place], touched: dict[str, Commit]
-) -> dict[str, Commit]:
+def _provenance(work: Pass, paths: set[str], touched: dict[str, Commit]) -> dict[str, Commit]:
     """The commit that last changed each path; the revision's own where history is too long."""
-    paths = sorted({place.path for place in places.values()} - touched.keys())
-    found = work.source.last_change(work.sha, paths) if paths else {}
+    paths = paths - touched.keys()
+    found = work.source.last_change(work.sha, list(paths)) if paths else {}
     return touched | {path: found.get(path, work.snapshot.commit) for path in paths}
 
 
 def _links(
-    work: Pass, places: dict[tuple[Kind, str], Place], provenance: dict[str, Commit]
+    work: Pass,
+    declared: Sequence[Operation],
+    moved: dict[tuple[Kind, str], Place],
+    provenance: Mapping[str, Commit],
 ) -> dict[tuple[Kind, str], str]:
     if file_url(work.source.url, work.sha, "", 1) is None:
         return {}  # nobody's pages, or a host whose pages are not known
     root = f"{work.source.path}/" if work.source.path else ""
+    places = {(each.kind, each.id): each.place for each in declared} | moved
     links = {}
     for key, place in places.items():
         sha = provenance[place.path].sha
@@ -117,7 +122,7 @@ def _read_back(writing: Writing, work: Pass) -> int:
     Returns the generation that the store will have.
     """
     in_force = writing.in_force()
-    manager = f"git:{work.name}"
+    manager = intern(f"git:{work.name}")
     counts = {
         kind: list(map(_manager_of, in_force.of_kind(kind).values())).count(manager)
         for kind in KINDS

@@ -22,7 +22,7 @@ class Contents:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str, FileContent]] = {}
+        self._files: Sequence[TreeFile] = ()
         self._sha: str | None = None
         """The commit whose files these are, where that is certain."""
         self._by_path: dict[str, FileContent] = {}
@@ -34,11 +34,11 @@ class Contents:
             SourceError: They cannot be read.
         """
         self._sha = None
-        known, nothing = self._known, ("", None)
-        unknown = [file for file in files if known.get(file.path, nothing)[0] != file.blob]
-        fresh = _read(source, unknown)
-        self._known = {file.path: fresh.get(file.path) or known[file.path] for file in files}
-        return [content for _, content in self._known.values()]
+        known = {file.path: file.blob for file in self._files}
+        fresh = _read(source, [file for file in files if known.get(file.path) != file.blob])
+        before, self._files = self._by_path, files
+        self._by_path = {file.path: fresh.get(file.path) or before[file.path] for file in files}
+        return list(self._by_path.values())
 
     def follow(
         self, source: Source, snapshot: Snapshot
@@ -52,33 +52,30 @@ class Contents:
         """
         step = snapshot.step
         if step is None or step.since != self._sha:
-            contents = self.of(source, snapshot.files)
-            self._by_path = {content.path: content for content in contents}
+            self.of(source, snapshot.files)
             self._sha = snapshot.sha
             return self._by_path, None
         fresh = _read(source, _among(snapshot.files, step.changed))
-        gone = (step.changed.keys() & self._known.keys()) - fresh.keys()
-        self._known = self._known | fresh
-        self._by_path = self._by_path | {path: content for path, (_, content) in fresh.items()}
+        gone = (step.changed.keys() & self._by_path.keys()) - fresh.keys()
+        self._by_path = self._by_path | fresh
         for path in gone:
-            del self._known[path], self._by_path[path]
-        self._sha = snapshot.sha
+            del self._by_path[path]
+        self._files, self._sha = snapshot.files, snapshot.sha
         return self._by_path, frozenset(fresh.keys() | gone)
 
 
-def _read(source: Source, files: Sequence[TreeFile]) -> dict[str, tuple[str, FileContent]]:
-    """Blob and content of each file, by path; they are judged while others are still being read."""
+def _read(source: Source, files: Sequence[TreeFile]) -> dict[str, FileContent]:
+    """The content of each file, by path; they are judged while others are still being read."""
     if not files:
         return {}
     second = second_reader() if len(files) >= MANY else None
     reader = FilesReader(second)
     try:
         _pour(source, files, reader)
-        contents = reader.contents()
+        return reader.contents()
     finally:
         if second is not None:
             second.close()
-    return {file.path: (file.blob, contents[file.path]) for file in files}
 
 
 def _pour(source: Source, files: Sequence[TreeFile], reader: FilesReader) -> None:

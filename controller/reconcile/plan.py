@@ -24,7 +24,7 @@ from controller.model.documents import (
     Waiver,
 )
 from controller.model.managed import Managed
-from controller.model.plan import FieldChange, Operation, Plan
+from controller.model.plan import FieldChange, Operation, Plan, json_values
 from controller.model.problem import Problem
 from controller.model.terms import KINDS, Kind
 from controller.scoring.waivers import state
@@ -34,7 +34,8 @@ Current = Mapping[tuple[Kind, str], Managed[Any]]
 
 Keys = Collection[tuple[Kind, str]]
 
-_canonical: Final = msgspec.json.Encoder(order="sorted").encode
+_canonical: Final = msgspec.json.Encoder(order="sorted", enc_hook=vars).encode
+"""Sorted, so that the order in which a document's maps were written is none of the digest's business."""
 _ABSENT: Final = Place("", 0, 0)
 _RANK: Final = {kind: rank for rank, kind in enumerate(KINDS)}
 
@@ -130,7 +131,7 @@ def _operation(
     if declared is None:
         return _deletion(kind, managed, as_of) if managed and managed.manager == manager else None
     if managed is None:
-        return _addition(kind, declared)
+        return Operation("add", kind, declared.id, declared.place, declared.document)
     if managed.manager != manager:
         return _adoption(kind, managed, declared)
     return _difference(kind, managed, declared)
@@ -194,9 +195,19 @@ def foreign(
 
 
 def digest(operations: Iterable[Operation], settings: tuple[FieldChange, ...] = ()) -> str:
-    """What a person confirms: hex SHA-256 of the changes, free of times, commits and line numbers."""
+    """What a person confirms: hex SHA-256 of the changes, free of times, commits and line numbers.
+
+    Of what is new it takes in the whole document, as it is; of everything else the differences.
+    """
     changes: list[object] = [
-        [each.op, each.kind, each.id, each.place.path, each.previous_path, each.fields]
+        [
+            each.op,
+            each.kind,
+            each.id,
+            each.place.path,
+            each.previous_path,
+            each.document if each.op == "add" else each.differences,
+        ]
         for each in operations
     ]
     if settings:
@@ -208,20 +219,7 @@ def differences(before: Document, after: Document) -> tuple[FieldChange, ...]:
     """The fields that differ, as JSON values; within maps each key apart, dotted."""
     if before == after:
         return ()
-    return tuple(_compare("", _json(before), _json(after)))
-
-
-def _json(document: Document, *, exclude_defaults: bool = False) -> dict[str, Any]:
-    # As ``model_dump``, without its many parameters: this is asked of everything in a first pass.
-    serializer = document.__pydantic_serializer__
-    values: dict[str, Any] = serializer.to_python(
-        document, mode="json", exclude_defaults=exclude_defaults
-    )
-    for key, value in values.items():
-        # A threshold of 80 and one of 80.0 are the same, and must have the same digest.
-        if value.__class__ is float and value.is_integer():
-            values[key] = int(value)
-    return values
+    return tuple(_compare("", json_values(before), json_values(after)))
 
 
 def _compare(
@@ -240,14 +238,6 @@ def _compare(
 def _place(managed: Managed[Any]) -> Place:
     origin = managed.origin
     return Place(origin.path, origin.line) if origin else _ABSENT
-
-
-def _addition(kind: Kind, declared: Declared[Any]) -> Operation:
-    document, place = declared
-    given = _json(document, exclude_defaults=True)
-    del given["id"]
-    fields = tuple([FieldChange(key, None, given[key]) for key in sorted(given)])
-    return Operation("add", kind, document.id, place, document, fields)
 
 
 def _adoption(kind: Kind, managed: Managed[Any], declared: Declared[Any]) -> Operation:

@@ -74,6 +74,30 @@ def documents(entries: Iterable[Entry], wanted: Wanted) -> Iterator[Entry]:
             yield entry
 
 
+class Documents:
+    """The documents of a tree, taken in while git is still listing it."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.entries: list[Entry] = []
+        self._wanted = wanted
+        self._begun = b""
+        """Of a line whose end has not come."""
+
+    def take(self, chunk: bytes) -> bool:
+        """Take in what git said next; always wants more.
+
+        Raises:
+            TreeRefusedError: As ``documents``.
+        """
+        lines, end, begun = chunk.rpartition(b"\0")
+        if end:
+            self.entries += documents(parse_tree(self._begun + lines + end), self._wanted)
+            self._begun = begun
+        else:
+            self._begun += begun
+        return True
+
+
 def refuse(entry: Entry) -> NoReturn:
     """Refuse a link or submodule.
 

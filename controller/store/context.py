@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
 
 from controller.model.documents import AnyDocument
+from controller.model.managed import GitOrigin
 from controller.model.terms import Kind, Platform
 from controller.scoring.absorb import Catalog
 from controller.scoring.carry import Carry
@@ -28,7 +30,7 @@ class Judged:
     epoch: int = 0
     slot: int = 0
     """Which of the two sets of score rows readers see."""
-    active: tuple[str, ...] = ()
+    active: frozenset[str] = frozenset()
     """Exceptions that were active."""
     revision: str | None = None
     visible_revision: str | None = None
@@ -92,10 +94,10 @@ class Cache:
 
 
 class Written(Struct, frozen=True):
-    """A document that was written as this text, so that who reads the text need not parse it."""
+    """An object that was written: who wrote it need not parse it again."""
 
-    text: str
     document: AnyDocument
+    origin: GitOrigin | None
 
 
 class Context:
@@ -144,12 +146,15 @@ class Context:
         row = self.db.one("SELECT value FROM meta WHERE name = ?", (name,))
         return None if row is None else json.loads(row[0])
 
-    def set_meta(self, name: str, value: object) -> None:
+    def set_meta(self, name: str, value: object) -> str:
+        """Keep a value; returns it as it is stored."""
+        column = to_json(value)
         self.db.run(
             "INSERT INTO meta (name, value) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (name, to_json(value)),
+            (name, column),
         )
+        return column
 
     def judged(self) -> Judged:
         """What the stored scores were judged by."""
@@ -165,11 +170,18 @@ class Context:
         return self._judged
 
     def save_judged(self, judged: Judged) -> None:
-        self._judged = judged
         # Not ``asdict``, which copies each of thousands of names.
         body = {each.name: getattr(judged, each.name) for each in fields(judged)}
-        body |= {"active": sorted(judged.active), "carry": [asdict(each) for each in judged.carry]}
-        self.set_meta("judged", body)
+        body |= {
+            "active": _in_order(judged.active),
+            "carry": [asdict(each) for each in judged.carry],
+        }
+        self._judged, self.cache.judged = judged, (self.set_meta("judged", body), judged)
+
+
+@lru_cache(maxsize=4)
+def _in_order(ids: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(ids))  # thousands, and nearly always the very same set as the last time
 
 
 def _judged_of(column: str | None) -> Judged:
@@ -177,7 +189,7 @@ def _judged_of(column: str | None) -> Judged:
         return Judged()
     body = json.loads(column)
     carry = tuple(Carry(**each) for each in body.pop("carry"))
-    active = tuple(body.pop("active"))
+    active = frozenset(body.pop("active"))
     return Judged(**body, active=active, carry=carry)
 
 

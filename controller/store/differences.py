@@ -23,6 +23,9 @@ def kept(changes: Iterable[Sequence[FieldChange]]) -> Iterator[dict[str, Any]]:
     """
     room = ROOM
     for fields in changes:
+        if not fields:
+            yield {}
+            continue
         entries: list[dict[str, Any]] = []
         for change in fields[:MOST_FIELDS]:
             entry = _entry(change)

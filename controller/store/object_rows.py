@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from controller.model.configuration import kind_of
 from controller.model.documents import AnyDocument, Check
 from controller.model.managed import GitOrigin
@@ -31,6 +33,7 @@ SAVE_OBJECT: Final = (
     " updated_at = excluded.updated_at, version = object.version + 1, deleted_at = NULL"
 )
 
+_body: Final = msgspec.json.Encoder(enc_hook=vars).encode
 _NOWHERE: Final = (None, None, None, None)
 
 
@@ -57,7 +60,7 @@ class ObjectRows(ExpiryWriting, SourcesWriting, AuditWriting):
     ) -> Sequence[Value]:
         """An object as a row that is about to be written."""
         kind, text = kind_of(document), body_of(document)
-        self._stored[kind, document.id] = Written(text, document)
+        self._stored[kind, document.id] = Written(document, origin)
         place = (origin.path, origin.line, origin.commit, origin.url) if origin else _NOWHERE
         return (kind, document.id, manager, text, *place, position, now, now, 1)
 
@@ -90,7 +93,7 @@ def position_of(
     document: AnyDocument, definitions: Definitions, in_force: InForce
 ) -> tuple[int | None, list[Carry]]:
     """A definition's bit position, and what may be judged again at another; checks have one."""
-    if not isinstance(document, Check):
+    if document.__class__ is not Check:  # a look at the class itself, thousands of times
         return None, []
     position = definitions.position(document)
     stored = in_force.checks.get(document.id)
@@ -103,5 +106,5 @@ def position_of(
 
 def body_of(document: AnyDocument) -> str:
     """A document as it is stored; maps keep the order in which they were written."""
-    # As ``model_dump_json``, without its many parameters: a first pass does this ten thousand times.
-    return document.__pydantic_serializer__.to_json(document).decode()
+    # As ``model_dump_json``, in half of its time: a first pass does this ten thousand times.
+    return _body(vars(document)).decode()

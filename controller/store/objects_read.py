@@ -4,73 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from sys import intern
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from controller.model.configuration import Configuration, Declared, Place
-from controller.model.documents import (
-    AnyDocument,
-    Check,
-    Policy,
-    RepositorySettings,
-    Waiver,
-    strictest,
-)
-from controller.model.managed import GitOrigin, Managed
+from controller.model.documents import AnyDocument, Check, RepositorySettings, strictest
+from controller.model.managed import Managed
 from controller.model.posture import definition_digest
 from controller.model.terms import KINDS, Kind
 from controller.scoring.rulebook import Moment, Rulebook
 from controller.store.columns import moment_of
-from controller.store.context import Context, Written
+from controller.store.context import Context
 from controller.store.driver import Record
+from controller.store.object_changes import STANDING, WHOLE, ObjectChanges
 from controller.store.port.configuration import InForce
 
-ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
-    "policy": TypeAdapter(Policy),
-    "check": TypeAdapter(Check),
-    "exception": TypeAdapter(Waiver),
-}
-_COLUMNS = (
-    "kind, id, version, manager, document, path, line, commit_sha, url, created_at, updated_at"
-    ", position"
-)
-
-_ALL = f"SELECT {_COLUMNS} FROM object WHERE deleted_at IS NULL"  # noqa: S608
-_ONE = f"{_ALL} AND kind = ? AND id = ?"
 _MANY = 200
 """From so many objects on, all rows are read rather than one after the other."""
-
-_Rows = tuple[Sequence[Record], Collection[tuple[Kind, str]]]
-
-
-def _renewed(
-    known: Mapping[str, Managed[Any]], fresh: Mapping[str, Managed[Any]], lost: Collection[str]
-) -> Mapping[str, Managed[Any]]:
-    """A table with some entries replaced, added or taken away, in order of id."""
-    table = {**known, **fresh}
-    for id_ in lost:
-        table.pop(id_, None)
-    return table if known.keys() >= fresh.keys() else dict(sorted(table.items()))
-
-
-def managed_of(row: Record, written: Written | None) -> Managed[Any]:
-    """An object from its row, in the order of ``_COLUMNS``."""
-    kind, _, _, manager, text, path, line, commit, url, created_at, updated_at, _ = row
-    origin = None
-    if manager.startswith("git:"):
-        origin = GitOrigin(manager.removeprefix("git:"), path, line, commit or "", url)
-    return Managed(
-        document=(
-            written.document
-            if written is not None and written.text == text
-            else ADAPTERS[kind].validate_json(text)
-        ),
-        manager=manager,
-        origin=origin,
-        created_at=moment_of(created_at),
-        updated_at=moment_of(updated_at),
-    )
 
 
 class ObjectsReading(Context):
@@ -85,58 +35,60 @@ class ObjectsReading(Context):
         if cached is None or cached.generation != generation:
             # Everybody else's changes come with another generation than the one derived last.
             own = cached is not None and cached.generation == self._derived
-            rows = self._rows_of(self._stored) if own else self._rows_since(cached)
-            cached = self.cache.in_force = self._derive(generation, cached, *rows)
+            changes = self._written_here() if own else self._read_since(cached)
+            cached = self.cache.in_force = self._derive(generation, cached, changes)
             self._stored = {}
         self._derived = generation
         return cached
 
-    def _rows_of(self, keys: Collection[tuple[Kind, str]]) -> _Rows:
-        """The rows of these objects as they are now, and which are no more."""
+    def _rows_of(self, query: str, keys: Collection[tuple[Kind, str]]) -> Sequence[Record]:
+        """The rows of these objects as they are now, and perhaps those of others too."""
         if len(keys) > _MANY:
-            present = [row for row in self.db.all(_ALL) if (row[0], row[1]) in keys]
-        else:
-            present = [row for k in keys if (row := self.db.one(_ONE, k)) is not None]
-        return present, set(keys) - {(row[0], row[1]) for row in present}
+            return self.db.all(query)
+        one = f"{query} AND kind = ? AND id = ?"
+        return [row for key in keys if (row := self.db.one(one, key)) is not None]
 
-    def _rows_since(self, known: InForce | None) -> _Rows:
-        """The rows that are not those known, and which are no more."""
+    def _written_here(self) -> ObjectChanges:
+        """What this transaction wrote: nobody else can have written anything else there."""
+        changes = ObjectChanges()
+        unread = {key for key, each in self._stored.items() if each is None}
+        for row in self._rows_of(STANDING, self._stored.keys() - unread):
+            kind, id_, version, position, manager, created_at, updated_at = row
+            key = kind, id_
+            each = self._stored.get(key)
+            if each is not None:
+                since, until = moment_of(created_at), moment_of(updated_at)
+                managed = Managed(each.document, intern(manager), each.origin, since, until)
+                changes.add(key, version, position, managed)
+        for row in self._rows_of(WHOLE, unread):
+            if (row[0], row[1]) in unread:
+                changes.read(row)
+        changes.gone = self._stored.keys() - changes.versions.keys()
+        return changes
+
+    def _read_since(self, known: InForce | None) -> ObjectChanges:
+        """What is not as it is known."""
+        changes = ObjectChanges()
         if known is None:
-            return self.db.all(_ALL), set()
-        now = {
-            (kind, id_): version
-            for kind, id_, version in self.db.all(
-                "SELECT kind, id, version FROM object WHERE deleted_at IS NULL"
-            )
-        }
+            for row in self.db.all(WHOLE):
+                changes.read(row)
+            return changes
+        query = "SELECT kind, id, version FROM object WHERE deleted_at IS NULL"
+        now = {(kind, id_): version for kind, id_, version in self.db.all(query)}
         fresh = {key for key, version in now.items() if known.versions.get(key) != version}
-        rows, _ = self._rows_of(fresh)
-        return rows, known.versions.keys() - now.keys()
+        for row in self._rows_of(WHOLE, fresh):
+            if (row[0], row[1]) in fresh:
+                changes.read(row)
+        changes.gone = known.versions.keys() - now.keys()
+        return changes
 
-    def _derive(
-        self,
-        generation: int,
-        known: InForce | None,
-        rows: Sequence[Record],
-        gone: Collection[tuple[Kind, str]],
-    ) -> InForce:
+    def _derive(self, generation: int, known: InForce | None, changes: ObjectChanges) -> InForce:
         """What is in force; what did not change is taken over as it is, tables included."""
-        tables: dict[Kind, Mapping[str, Managed[Any]]] = {
-            kind: known.of_kind(kind) if known else {} for kind in KINDS
-        }
-        positions = known.rulebook.positions if known else {}
-        fresh: dict[Kind, dict[str, Managed[Any]]] = {kind: {} for kind in KINDS}
-        placed: dict[str, int] = {}
-        for row in rows:
-            fresh[row[0]][row[1]] = managed_of(row, self._stored.get((row[0], row[1])))
-            if row[-1] is not None:
-                placed[row[1]] = row[-1]
-        for kind in KINDS:
-            lost = {id_ for of, id_ in gone if of == kind}
-            if fresh[kind] or lost:
-                tables[kind] = _renewed(tables[kind], fresh[kind], lost)
-            if kind == "check" and (lost or any(positions.get(k) != v for k, v in placed.items())):
-                positions = {k: v for k, v in {**positions, **placed}.items() if k not in lost}
+        tables = {kind: changes.table(kind, known.of_kind(kind) if known else {}) for kind in KINDS}
+        positions: Mapping[str, int] = known.rulebook.positions if known else {}
+        placed, lost = changes.positions, changes.lost("check")
+        if lost or any(positions.get(id_) != place for id_, place in placed.items()):
+            positions = {k: v for k, v in {**positions, **placed}.items() if k not in lost}
         settings = self._settings()
         ended = frozenset(
             (waiver, moment_of(at))
@@ -151,10 +103,9 @@ class ObjectsReading(Context):
             ended=ended,
             before=known.rulebook if known else None,
         )
-        versions = dict(known.versions) if known else {}
-        versions.update(((row[0], row[1]), row[2]) for row in rows)
-        for key in gone:
-            del versions[key]
+        versions = {**(known.versions if known else {}), **changes.versions}
+        for key in changes.gone:
+            versions.pop(key, None)
         return InForce(
             generation,
             tables["policy"],
@@ -193,7 +144,7 @@ class ObjectsReading(Context):
     def judged_moment(self) -> Moment:
         """The moment that the newest stored scores were judged by."""
         in_force = self.in_force()
-        active = frozenset(self.judged().active)
+        active = self.judged().active
         if not in_force.waivers.keys() >= active:
             active = frozenset(id_ for id_ in active if id_ in in_force.waivers)
         return self.cache.moment(in_force.generation, in_force.rulebook, active)

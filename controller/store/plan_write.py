@@ -49,9 +49,10 @@ class PlanWriting(ObjectRows):
         self._check_still_true(plan, manager)
         carry = self._write_objects(source, plan, record, provenance, links or {}, as_of)
         self._make_room_for_names(plan, as_of)
-        written = {(each.kind, each.id) for each in plan.operations}
-        moved = {key: place for key, place in (places or {}).items() if key not in written}
-        self._update_places(manager, moved, links or {}, provenance)
+        if places:
+            written = {(each.kind, each.id) for each in plan.operations}
+            moved = {key: place for key, place in places.items() if key not in written}
+            self._update_places(manager, moved, links or {}, provenance)
         self._save_settings(source, settings)
         judged = self.judged()
         self.save_judged(replace(judged, revision=record.revision))
@@ -170,7 +171,8 @@ class PlanWriting(ObjectRows):
         wanted = {
             op.document.name: op.id
             for op in plan.operations
-            if isinstance(op.document, Policy)
+            if op.kind == "policy"
+            and isinstance(op.document, Policy)
             and (op.op in {"add", "adopt"} or any(change.field == "name" for change in op.fields))
         }
         if not wanted:
@@ -215,7 +217,7 @@ class PlanWriting(ObjectRows):
                     " commit_sha = ?, version = version + 1 WHERE kind = ? AND id = ?",
                     (place.path, place.line, link, by, kind, id_),
                 )
-                self._stored.setdefault((kind, id_))
+                self._stored[kind, id_] = None
 
     def _save_settings(self, source: str, settings: RepositorySettings) -> None:
         self.db.run(
@@ -249,7 +251,7 @@ def _entries(
     """What the trail says of each operation."""
     told: dict[str | None, dict[str, object]] = {None: _told(None, record)}
     # Of what is added or deleted the file itself says what it is.
-    fields = kept(() if each.op in {"add", "delete"} else each.fields for each in plan.operations)
+    fields = kept(each.differences for each in plan.operations)
     for each, differences in zip(plan.operations, fields, strict=True):
         commit = provenance.get(each.place.path)
         sha = commit.sha if commit else None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import compress
+from operator import is_not
 from typing import Final
 
 from controller.model.posture import Posture
@@ -60,7 +61,7 @@ class Rescoring(FleetChange):
         judged = replace(
             judged,
             epoch=judged.epoch + 1,
-            active=tuple(sorted(after.active)),
+            active=after.active,
             changed_at=instant(as_of),
         )
         schedules = numbers is None and _other_paces(before, after)
@@ -182,7 +183,8 @@ class Rescoring(FleetChange):
 def _other_paces(before: Moment, after: Moment) -> bool:
     """Whether any policy asks for other paces than before; most are the very same objects."""
     old, new = before.rulebook.policies, after.rulebook.policies
-    came = [each for id_, each in new.items() if old.get(id_) is not each]
+    came = list(compress(new.values(), map(is_not, map(old.get, new), new.values())))
     went = [old[each.id] for each in came if each.id in old]
-    went += [old[id_] for id_ in old.keys() - new.keys()]
+    if len(old) - len(went) != len(new) - len(came):  # looked for only where some are gone
+        went += [old[id_] for id_ in old.keys() - new.keys()]
     return paces(each.document for each in came) != paces(each.document for each in went)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from controller.config import lines
 from controller.config.builtin import builtin_files
 from controller.config.lines import outline_of_lines
 from controller.config.outline import outlines
@@ -77,6 +78,7 @@ def agree(text: str) -> bool:
     assert others is not None, text
     assert len(others) == 1, text
     assert repr(found) == repr(others[0]), text
+    assert repr(outline_of_lines(text)) == repr(found), text  # now that its lines are known
     return True
 
 
@@ -114,10 +116,10 @@ def _slipped(text: str, fate: random.Random) -> str:
         case 1:
             return text[:at] + text[at + fate.choice([1, 1, 2, 5]) :]
         case _:
-            lines = text.split("\n")
-            one, other = fate.randrange(len(lines)), fate.randrange(len(lines))
-            lines[one], lines[other] = lines[other], lines[one]
-            return "\n".join(lines)
+            several = text.split("\n")
+            one, other = fate.randrange(len(several)), fate.randrange(len(several))
+            several[one], several[other] = several[other], several[one]
+            return "\n".join(several)
 
 
 def test_most_real_files_are_read_by_their_lines():
@@ -134,6 +136,16 @@ def test_the_places_of_checks_are_known():
     first, second, *_ = found.entries
     assert CATALOG.split("\n")[first[0] - 1][first[1] - 1 :].startswith("id: linux-firewall-on")
     assert CATALOG.split("\n")[second[0] - 1][second[1] - 1 :].startswith("id: linux-audit-on")
+
+
+def test_what_is_kept_of_lines_is_bounded():
+    many = "".join(f"key-{number}: {number}\n" for number in range(10_000))
+    long = f"a: {'b' * 10_000}\n"
+
+    assert agree(many)
+    assert agree(long)
+    assert 0 < len(lines._known) <= lines._MOST_KNOWN
+    assert sum(map(len, lines._known)) <= lines._MOST_KNOWN * lines._LONGEST_KNOWN
 
 
 @pytest.mark.parametrize(

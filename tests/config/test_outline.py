@@ -16,7 +16,7 @@ from controller.config.files import SourceFile, kind_of_path
 from controller.config.parse import read
 from controller.config.read_ahead import ReadAhead
 from controller.config.read_ahead import read as read_folder
-from controller.config.reading import read_file
+from controller.config.reading import judge, read_file
 from controller.config.short_way import outlines_of
 from controller.config.telling import told
 
@@ -78,6 +78,15 @@ def test_shipped_files_are_read_the_short_way_and_come_to_the_same():
     assert all(agree(file.content) for file in files)
     for file in files:
         assert read_file(file) == told(file, "catalog")
+
+
+def test_places_that_are_not_those_of_the_checks_are_not_believed():
+    file = builtin_files()[0]
+    plain = outlines_of(file)
+    assert plain is not None
+
+    for entries in (plain[0].entries[1:], (*plain[0].entries, (1, 1)), ()):
+        assert judge(file, (plain[0]._replace(entries=entries),)) == read_file(file)
 
 
 @settings(max_examples=300, deadline=None)

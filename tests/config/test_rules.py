@@ -55,6 +55,12 @@ from tests.config.repository import (
         ("check", "remediation: {step: [x]}", {"GW201"}),
         ("check", "query: SELECT 'updated' AS state FROM users", set()),
         ("check", "query: SELECT mode AS state FROM file WHERE path = '/etc/shadow'", set()),
+        ("check", "query: SELECT 'an Update is due' AS state FROM users", {"GW504"}),
+        ("check", "query: SELECT 'an upd\N{LATIN SMALL LETTER DOTLESS I}te' AS state FROM users", set()),
+        ("check", "query: SELECT '\N{LATIN SMALL LETTER DOTLESS I}nsert' AS state FROM users", {"GW504"}),
+        ("check", "query: SELECT username AS state FROM Shadow", {"GW505"}),
+        ("check", "query: SELECT username AS state FROM [SHADOW]", {"GW505"}),
+        ("check", "query: SELECT 'shadows' AS state FROM users", set()),
         # exceptions
         ("exception", "scope: agent\nagent_uuid: 3f0c1b7e-6a55-4a0e-9d53-0d3c0f7b0a11", set()),
         ("exception", "scope: agent\nagent_uuid: 3F0C1B7E-6A55-4A0E-9D53-0D3C0F7B0A11", {"GW206"}),

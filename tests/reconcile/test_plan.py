@@ -171,6 +171,45 @@ def test_the_digest_tells_different_contents_apart() -> None:
     assert len(digests) == 3
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (policy(passing_score_threshold=80), policy(passing_score_threshold=80.0)),
+        (policy(), policy(passing_score_threshold=80, enabled=True)),
+        (
+            policy(severity_overrides={"a": "low", "b": "high"}),
+            policy(severity_overrides={"b": "high", "a": "low"}),
+        ),
+        (
+            check(expected_result={"x": "1", "y": "2"}, frameworks={"m": ["1"], "n": ["2"]}),
+            check(expected_result={"y": "2", "x": "1"}, frameworks={"n": ["2"], "m": ["1"]}),
+        ),
+        (waiver(expires_at="2026-12-31"), waiver(expires_at="2026-12-31T00:00:00+00:00")),
+    ],
+)
+def test_equal_documents_written_differently_are_added_under_one_digest(
+    one: Any, other: Any
+) -> None:
+    first, second = (planned(configuration(), configuration(each)) for each in (one, other))
+    assert one == other
+    assert first.digest == second.digest
+
+
+def test_whatever_a_new_document_says_differently_gives_another_digest() -> None:
+    several = [
+        check(),
+        check("d"),
+        check(query="SELECT 2 AS state"),
+        check(frameworks={"cis": ["1"]}),
+        check(remediation={"steps": ["a", "b"]}),
+        check(remediation={"steps": ["b", "a"]}),
+        check(references=["a"]),
+    ]
+    plans = [planned(configuration(), configuration(each)) for each in several]
+    moved = planned(configuration(), configuration(check(), paths={"c": "checks/other.yaml"}))
+    assert len({each.digest for each in [*plans, moved]}) == len(several) + 1
+
+
 IDS = st.sampled_from(["a", "b", "d", "e", "f"])
 POLICIES = st.builds(
     lambda id, enabled, threshold: policy(id, enabled=enabled, passing_score_threshold=threshold),

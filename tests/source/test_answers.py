@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.config.files import is_document
 from controller.errors import (
     AccessDeniedError,
     AuthenticationFailedError,
@@ -25,7 +26,7 @@ from controller.source.history import parse_commits
 from controller.source.interface import TreeFile
 from controller.source.limits import Limits
 from controller.source.link import file_url
-from controller.source.listing import Listed, fold, parse_difference, parse_tree, size_of
+from controller.source.listing import Documents, Listed, fold, parse_difference, parse_tree, size_of
 
 ONE, TWO = "1" * 40, "2" * 40
 
@@ -151,6 +152,23 @@ def test_listings_and_differences_keep_odd_paths():
         ("100644", "policies/a\tb\n.yaml", 12), ("120000", "\udcff", 1234567),
     ]  # fmt: skip
     assert [(e.gone, e.path) for e in parse_difference(difference)] == [(True, "gone")]
+
+
+@pytest.mark.parametrize("size", [1, 7, 60, 10_000])
+def test_a_listing_that_comes_in_pieces_is_that_of_the_whole(size):
+    lines = [
+        b"100644 blob %s      12\t%s\0" % (ONE.encode(), path)
+        for path in (b"checks/a.yaml", b"README.md", b"policies/\xc3\xa9/b.yaml", b"checks/c.yaml")
+    ]
+    whole = b"".join(lines)
+    found = Documents(is_document)
+
+    for at in range(0, len(whole), size):
+        assert found.take(whole[at : at + size])
+
+    assert [each.path for each in found.entries] == [
+        "checks/a.yaml", "policies/é/b.yaml", "checks/c.yaml",
+    ]  # fmt: skip
 
 
 def test_a_blob_that_git_cannot_read_is_damage():

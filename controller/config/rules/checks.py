@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from controller.config.finding import Finding, did_you_mean
 from controller.config.osquery import compile_query
@@ -39,15 +39,15 @@ def _expectation(check: Check) -> Iterator[Finding]:
     if expected is None or expected == {}:
         message = f"{operator} needs something to compare with; add {{column: text}}"
         yield Finding("GW216", (field,), message)
-    elif check.check_type == "osquery" and not isinstance(expected, Mapping):
+    elif check.check_type == "osquery" and not isinstance(expected, dict):
         message = "a query returns columns; name the one that is meant: {column: text}"
         yield Finding("GW216", (field,), message)
     elif operator in NUMERIC_OPERATORS:
         yield from _number(operator, expected)
 
 
-def _number(operator: str, expected: Mapping[str, str] | str) -> Iterator[Finding]:
-    values = expected if isinstance(expected, Mapping) else {"": expected}
+def _number(operator: str, expected: dict[str, str] | str) -> Iterator[Finding]:
+    values = expected if isinstance(expected, dict) else {"": expected}
     if len(values) != 1:
         message = f"{operator} compares exactly one column, here are {len(values)}; split the check"
         yield Finding("GW217", ("expected_result",), message)
@@ -61,7 +61,7 @@ def _query(check: Check) -> Iterator[Finding]:
     compiled = compile_query(check.query, check.platforms)
     for code, message in compiled.problems:
         yield Finding(code, ("query",), message)
-    if compiled.columns is None or not isinstance(check.expected_result, Mapping):
+    if compiled.columns is None or not isinstance(check.expected_result, dict):
         return
     for column in check.expected_result:
         if column not in compiled.columns:

@@ -24,23 +24,27 @@ def problems(
     yield from _ids(checks)
     yield from _ids(waivers)
     yield from _names(policies)
+    claims = [(content.path, claim) for content in contents for claim in content.claims]
+    if not claims:
+        return
     places: dict[tuple[Kind, str], Place] = {}
     places |= {("policy", found.document.id): found.declared.place for found in policies}
     places |= {("check", found.document.id): found.declared.place for found in checks}
     places |= {("exception", found.document.id): found.declared.place for found in waivers}
-    for content in contents:
-        for claim in content.claims:
-            folded = fold(claim.id)
-            other = places.get((claim.kind, folded))
-            if other is not None and folded != claim.id and claim.line:
-                message = (
-                    f"{claim.id!r} differs from {folded!r} in {other.path}:{other.line} only by "
-                    "letter case or Unicode form; rename one"
-                )
-                yield problem("GW302", content.path, claim.line, claim.column, "id", message)
+    for path, claim in claims:
+        folded = fold(claim.id)
+        other = places.get((claim.kind, folded))
+        if other is not None and folded != claim.id and claim.line:
+            message = (
+                f"{claim.id!r} differs from {folded!r} in {other.path}:{other.line} only by "
+                "letter case or Unicode form; rename one"
+            )
+            yield problem("GW302", path, claim.line, claim.column, "id", message)
 
 
 def _ids(entries: Sequence[Found[D_co]]) -> Iterator[Problem]:
+    if len({entry.declared.document.id for entry in entries}) == len(entries):
+        return
     first: dict[str, Found[D_co]] = {}
     for entry in entries:
         other = first.setdefault(entry.document.id, entry)

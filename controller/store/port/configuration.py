@@ -100,7 +100,7 @@ class ConfigurationWriting(Protocol):
             provenance: Path to the commit that last changed it.
             as_of: Now.
             links: Address of file and line at the host, by object.
-            places: Where every declared object stands now; a line may have moved without a change.
+            places: Where objects stand now whose line or file moved without a change.
 
         Returns:
             The new configuration epoch.
