@@ -83,13 +83,13 @@ class ProcessRecorder:
 
     def begin(self, submissions: Sequence[Submission], told: Told) -> None:
         """As ``Recorder.begin``."""
+        work: Callable[[], Outcomes] = partial(self.record, submissions)
         try:
-            asked = self._ask_at_once(submissions, told)
+            if self._ask_at_once(submissions, told):
+                return
         except _LOST as error:
-            told(partial(self._without, submissions, error))
-        else:
-            if not asked:
-                told(partial(self.record, submissions))
+            work = partial(self._without, submissions, error)
+        told(work)
 
     def _ask_at_once(self, submissions: Sequence[Submission], told: Told) -> bool:
         """Have the event loop ask for a batch, if nothing has to be waited for.
