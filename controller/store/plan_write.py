@@ -251,7 +251,7 @@ def _entries(
     """What the trail says of each operation."""
     told: dict[str | None, dict[str, object]] = {None: _told(None, record)}
     # Of what is added or deleted the file itself says what it is.
-    fields = kept(() if each.op in {"add", "delete"} else each.fields for each in plan.operations)
+    fields = kept(each.differences for each in plan.operations)
     for each, differences in zip(plan.operations, fields, strict=True):
         commit = provenance.get(each.place.path)
         sha = commit.sha if commit else None
