@@ -1,7 +1,10 @@
-"""Take reports: a bounded queue, one writer, group commit.
+"""Take reports: a bounded queue, one batch after the other, group commit.
 
 Whoever submits a report waits until the transaction that holds it is on disk. When the queue is
 full, nothing is taken and the caller is told when to come back.
+
+Reports come in and are answered on one event loop, which begins every batch. Where that is not done
+without waiting, a thread does the rest.
 """
 
 from __future__ import annotations
@@ -10,14 +13,14 @@ import asyncio
 import contextlib
 import logging
 import random
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import Any, Final, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, Protocol
 
 from controller.errors import ControllerError, OverloadedError
-from controller.intake.recorder.interface import Recorder
+from controller.intake.recorder.interface import Outcomes, Recorder
 from controller.store.port.reports import Receipt, Submission
 
 MOST_WAITING: Final = 2_000
@@ -28,8 +31,8 @@ _RETRY_SECONDS: Final = (2, 15)
 _log = logging.getLogger(__name__)
 
 
-class LoopWaiter(Protocol):
-    """Who waits on an event loop, where it is told: an ``asyncio.Future``, or what acts like one."""
+class Waiter(Protocol):
+    """Who waits on the event loop, where it is told: an ``asyncio.Future``, or what acts like one."""
 
     def get_loop(self) -> asyncio.AbstractEventLoop: ...
     def done(self) -> bool: ...
@@ -37,12 +40,11 @@ class LoopWaiter(Protocol):
     def set_exception(self, error: Exception, /) -> None: ...
 
 
-Waiter = Future[Receipt] | LoopWaiter
-Waiting = tuple[Submission, Waiter]
+Batch = Sequence[tuple[Submission, Waiter]]
 
 
 class Intake:
-    """The way in for reports. One per controller."""
+    """The way in for reports. One per controller; used on one event loop, but for its start and stop."""
 
     def __init__(
         self,
@@ -52,7 +54,7 @@ class Intake:
         most_at_once: int = MOST_AT_ONCE,
         jitter: Callable[[int, int], int] = random.randint,
     ) -> None:
-        """Make the intake; ``start`` begins to write.
+        """Make the intake.
 
         Args:
             recorder: Puts them on disk.
@@ -64,11 +66,11 @@ class Intake:
         self._most_waiting = most_waiting
         self._most_at_once = most_at_once
         self._jitter = jitter
-        self._waiting: deque[Waiting] = deque()
-        self._changed = threading.Condition()
+        self._waiting: deque[tuple[Submission, Waiter]] = deque()
+        self._begun: Batch = ()
+        self._busy = False
         self._stopping = False
-        self._idle = False
-        self._writer = threading.Thread(target=self._write, name="intake", daemon=True)
+        self._thread = ThreadPoolExecutor(1, "intake")
 
     @property
     def waiting(self) -> int:
@@ -76,28 +78,24 @@ class Intake:
         return len(self._waiting)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Get ready."""
         self._recorder.start()
-        self._writer.start()
 
     def stop(self) -> None:
-        """Write what was taken, refuse what comes, and return when the writer is done."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        if self._writer.is_alive():
-            self._writer.join()
-        self._recorder.stop()
+        """Refuse what comes, and return when all that was taken is on disk.
 
-    def hand_in(self, submission: Submission) -> Future[Receipt]:
-        """Queue a report; the future resolves when it is on disk.
-
-        Raises:
-            OverloadedError: The queue is full, or the controller is stopping.
+        The event loop must have ended, or have nothing to do with this.
         """
-        future: Future[Receipt] = Future()
-        self.queue(submission, future)
-        return future
+        self._stopping = True
+        self._thread.shutdown()
+        self._recorder.stop()
+        # Of what was begun, that which is on disk already is known again.
+        left = [*self._begun, *self._waiting]
+        self._begun = ()
+        self._waiting.clear()
+        for first in range(0, len(left), self._most_at_once):
+            batch = left[first : first + self._most_at_once]
+            self._finish(batch, partial(self._recorder.record, [each for each, _ in batch]))
 
     def queue(self, submission: Submission, waiter: Waiter) -> None:
         """Queue a report; its waiter is told what became of it.
@@ -105,17 +103,18 @@ class Intake:
         Raises:
             OverloadedError: The queue is full, or the controller is stopping.
         """
-        with self._changed:
-            if self._stopping or len(self._waiting) >= self._most_waiting:
-                seconds = self._jitter(*_RETRY_SECONDS)
-                raise OverloadedError(
-                    "the controller has more reports waiting than it takes; "
-                    f"send this one again in {seconds} s",
-                    seconds,
-                )
-            self._waiting.append((submission, waiter))
-            if self._idle:
-                self._changed.notify()
+        if self._stopping or len(self._waiting) >= self._most_waiting:
+            seconds = self._jitter(*_RETRY_SECONDS)
+            raise OverloadedError(
+                "the controller has more reports waiting than it takes; "
+                f"send this one again in {seconds} s",
+                seconds,
+            )
+        self._waiting.append((submission, waiter))
+        if not self._busy:
+            self._busy = True
+            # Not at once: what came in together goes together.
+            waiter.get_loop().call_soon(self._begin)
 
     async def submit(self, submission: Submission) -> Receipt:
         """Take a report; return when it is on disk.
@@ -130,79 +129,56 @@ class Intake:
         self.queue(submission, future)
         return await future
 
-    def _write(self) -> None:
-        while (batch := self._next_batch()) is not None:
+    def _begin(self) -> None:
+        """Hand over the next batch, if there is one."""
+        count = min(len(self._waiting), self._most_at_once)
+        self._busy = count > 0
+        if self._busy:
+            self._begun = [self._waiting.popleft() for _ in range(count)]
+            submissions = [each for each, _ in self._begun]
             try:
-                answers = self._recorder.record([each for each, _ in batch])
-            except ControllerError as error:
-                self._refuse(batch, error)
-            except Exception as error:  # noqa: BLE001 - the writer must live; the caller is told
-                self._refuse_each(batch, error)
-            else:
-                _settle(
-                    [(waiter, answer) for (_, waiter), answer in zip(batch, answers, strict=True)]
-                )
+                self._recorder.begin(submissions, self._told)
+            except Exception:  # noqa: BLE001 - each report must be told; the thread sees to that
+                self._told(partial(self._recorder.record, submissions))
 
-    def _next_batch(self) -> list[Waiting] | None:
-        with self._changed:
-            while not self._waiting:
-                if self._stopping:
-                    return None
-                self._idle = True
-                self._changed.wait()
-                self._idle = False
-            count = min(len(self._waiting), self._most_at_once)
-            return [self._waiting.popleft() for _ in range(count)]
-
-    def _refuse_each(self, batch: list[Waiting], error: Exception) -> None:
-        """One report must not take the others down with it: each is tried alone, once."""
-        if len(batch) == 1:
-            _settle([(batch[0][1], error)])
-            return
-        for submission, waiter in batch:
-            try:
-                (answer,) = self._recorder.record([submission])
-            except Exception as alone:  # noqa: BLE001 - as above
-                _settle([(waiter, alone)])
-            else:
-                _settle([(waiter, answer)])
-
-    @staticmethod
-    def _refuse(batch: list[Waiting], error: ControllerError) -> None:
-        _settle([(waiter, error) for _, waiter in batch])
-
-
-def _settle(answers: Sequence[tuple[Waiter, Receipt | Exception]]) -> None:
-    """Tell who waits; every event loop is woken once for all of its own."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[LoopWaiter, Any]]] = {}
-    for waiter, answer in answers:
-        if isinstance(waiter, Future):
-            _tell(waiter, answer)
+    def _told(self, outcomes: Outcomes | Callable[[], Outcomes]) -> None:
+        """Go on with what was begun."""
+        batch, self._begun = self._begun, ()
+        if callable(outcomes):
+            self._thread.submit(self._finish, batch, outcomes)
         else:
-            by_loop.setdefault(waiter.get_loop(), []).append((waiter, answer))
-    for loop, mine in by_loop.items():
+            self._settle(batch, outcomes)
+
+    def _settle(self, batch: Batch, outcomes: Outcomes) -> None:
+        """Tell who waits; the next batch is recorded meanwhile."""
+        self._begin()
+        for (_, waiter), outcome in zip(batch, outcomes, strict=True):
+            try:
+                if waiter.done():  # who waited may have gone away
+                    continue
+                if isinstance(outcome, Exception):
+                    waiter.set_exception(outcome)
+                else:
+                    waiter.set_result(outcome)
+            except Exception:  # noqa: BLE001 - one that fails must not keep the others waiting
+                _log.exception("this is a bug")
+
+    def _finish(self, batch: Batch, work: Callable[[], Outcomes]) -> None:
+        """Do what has to be waited for, away from the event loop."""
+        try:
+            outcomes = work()
+        except ControllerError as error:
+            outcomes = [error] * len(batch)
+        except Exception as error:  # noqa: BLE001 - the thread must live; the caller is told
+            outcomes = [error] if len(batch) == 1 else [self._alone(each) for each, _ in batch]
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_tell_all, mine)
+            loop = batch[0][1].get_loop()
+            loop.call_soon_threadsafe(self._settle, batch, outcomes)
 
-
-def _tell_all(answers: Sequence[tuple[LoopWaiter, Receipt | Exception]]) -> None:
-    for waiter, answer in answers:
+    def _alone(self, submission: Submission) -> Receipt | Exception:
+        """One report must not take the others down with it: each is tried alone, once."""
         try:
-            if waiter.done():  # who waited may have gone away
-                continue
-            if isinstance(answer, Exception):
-                waiter.set_exception(answer)
-            else:
-                waiter.set_result(answer)
-        except Exception:  # noqa: BLE001 - one that fails must not keep the others waiting
-            _log.exception("this is a bug")
-
-
-def _tell(future: Future[Receipt], answer: Receipt | Exception) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
+            return self._recorder.record([submission])[0]
+        except Exception as error:  # noqa: BLE001 - as above
+            return error

@@ -6,7 +6,7 @@ parameter); a driver runs them and turns its library's errors into ``StoreError`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -63,6 +63,10 @@ class Driver(Protocol):
 
     def idle(self) -> AbstractContextManager[None]:
         """Nothing is written from here until the block ends; whoever wants to write waits."""
+        ...
+
+    def idle_now(self) -> Callable[[], None] | None:
+        """As ``idle``, if nobody writes or waits to; what is returned ends it. Never waits."""
         ...
 
     def glance(self, sql: str, parameters: Sequence[Value] = ()) -> Record | None:

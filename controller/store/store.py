@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -95,6 +95,9 @@ class SqlStore:
     def lend(self) -> Iterator[None]:
         with self._driver.idle():
             yield
+
+    def lend_now(self) -> Callable[[], None] | None:
+        return self._driver.idle_now()
 
     def check_lease(self) -> None:
         if self._lease is not None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from controller.model.machine import Machine
 from controller.store.port.reports import Submission
 from controller.store.store import SqlStore
 from tests.builders import NOW, make_report, sha
+from tests.intake.on_a_loop import hand_in, on_a_loop
 
 WAIT = 20
 
@@ -56,99 +58,160 @@ def submission(machine: Machine, token: str = "token", **outcomes: str) -> Submi
     )
 
 
-def test_reports_that_wait_together_share_one_transaction(
+@on_a_loop
+async def test_reports_that_wait_together_share_one_transaction(
     store: SqlStore, machine: Machine
 ) -> None:
     counting = CountingStore(store)
     intake = Intake(DirectRecorder(counting))
     counting.gate.clear()
     intake.start()
-    first = intake.hand_in(submission(machine))
-    assert counting.entered.wait(WAIT)
-    rest = [intake.hand_in(submission(machine)) for _ in range(50)]
+    first = hand_in(intake, submission(machine))
+    assert await asyncio.to_thread(counting.entered.wait, WAIT)
+    rest = [hand_in(intake, submission(machine)) for _ in range(50)]
     counting.gate.set()
 
-    for future in (first, *rest):
-        future.result(WAIT)
+    await asyncio.wait_for(asyncio.gather(first, *rest), WAIT)
     intake.stop()
 
     assert counting.transactions == 2
 
 
-def test_a_full_queue_refuses_and_says_when_to_come_back(store: SqlStore, machine: Machine) -> None:
+@on_a_loop
+async def test_reports_that_come_in_together_share_one_transaction_too(
+    store: SqlStore, machine: Machine
+) -> None:
+    counting = CountingStore(store)
+    intake = Intake(DirectRecorder(counting))
+    both = [hand_in(intake, submission(machine)) for _ in range(2)]
+
+    await asyncio.wait_for(asyncio.gather(*both), WAIT)
+    intake.stop()
+
+    assert counting.transactions == 1
+
+
+@on_a_loop
+async def test_no_transaction_takes_more_than_its_bound(store: SqlStore, machine: Machine) -> None:
+    counting = CountingStore(store)
+    intake = Intake(DirectRecorder(counting), most_at_once=20)
+    taken = [hand_in(intake, submission(machine)) for _ in range(50)]
+
+    await asyncio.wait_for(asyncio.gather(*taken), WAIT)
+    intake.stop()
+
+    assert counting.transactions == 3
+
+
+@on_a_loop
+async def test_a_full_queue_refuses_and_says_when_to_come_back(
+    store: SqlStore, machine: Machine
+) -> None:
     intake = Intake(
         DirectRecorder(store), most_waiting=2, jitter=lambda low, high: (low + high) // 2
     )
-    taken = [intake.hand_in(submission(machine)) for _ in range(2)]
+    taken = [hand_in(intake, submission(machine)) for _ in range(2)]
 
     with pytest.raises(OverloadedError) as refused:
-        intake.hand_in(submission(machine))
+        hand_in(intake, submission(machine))
 
     assert refused.value.retry_after == 8
-    intake.start()
+    assert [each.accepted for each in await asyncio.gather(*taken)] == [1, 1]
     intake.stop()
-    assert [each.result(WAIT).accepted for each in taken] == [1, 1]
 
 
-def test_a_report_refused_for_its_token_does_not_harm_its_neighbours(
+@on_a_loop
+async def test_a_report_refused_for_its_token_does_not_harm_its_neighbours(
     store: SqlStore, machine: Machine
 ) -> None:
     intake = Intake(DirectRecorder(store))
-    bad = intake.hand_in(submission(machine, token="stolen"))
-    good = intake.hand_in(submission(machine))
-    intake.start()
+    bad = hand_in(intake, submission(machine, token="stolen"))
+    good = hand_in(intake, submission(machine))
 
-    assert good.result(WAIT).accepted == 1
+    assert (await good).accepted == 1
     with pytest.raises(UnauthenticatedError):
-        bad.result(WAIT)
+        await bad
     intake.stop()
 
 
-def test_when_the_store_is_gone_everyone_is_told_and_later_reports_are_taken(
+@on_a_loop
+async def test_when_the_store_is_gone_everyone_is_told_and_later_reports_are_taken(
     store: SqlStore, machine: Machine
 ) -> None:
     counting = CountingStore(store)
     counting.error = StoreUnavailableError("the disk is full")
     intake = Intake(DirectRecorder(counting))
-    failed = intake.hand_in(submission(machine))
-    intake.start()
     with pytest.raises(StoreUnavailableError):
-        failed.result(WAIT)
+        await intake.submit(submission(machine))
 
     counting.error = None
 
-    assert intake.hand_in(submission(machine)).result(WAIT).accepted == 1
+    assert (await intake.submit(submission(machine))).accepted == 1
     intake.stop()
 
 
-def test_a_report_that_meets_a_bug_is_tried_alone_and_the_writer_lives(
+@on_a_loop
+async def test_a_report_that_meets_a_bug_is_tried_alone_and_others_are_taken_after_it(
     store: SqlStore, machine: Machine
 ) -> None:
     counting = CountingStore(store)
     counting.error = ZeroDivisionError("a bug")
     intake = Intake(DirectRecorder(counting))
-    both = [intake.hand_in(submission(machine)) for _ in range(2)]
-    intake.start()
-    for future in both:
+    for future in [hand_in(intake, submission(machine)) for _ in range(2)]:
         with pytest.raises(ZeroDivisionError):
-            future.result(WAIT)
+            await future
 
     counting.error = None
 
-    assert intake.hand_in(submission(machine)).result(WAIT).accepted == 1
+    assert (await intake.submit(submission(machine))).accepted == 1
     intake.stop()
 
 
-def test_stopping_writes_what_was_taken_and_refuses_what_comes(
+@on_a_loop
+async def test_whoever_gave_up_waiting_does_not_keep_the_others_waiting(
     store: SqlStore, machine: Machine
 ) -> None:
     intake = Intake(DirectRecorder(store))
-    taken = intake.hand_in(submission(machine, c1="failed"))
-    intake.start()
+    gone = hand_in(intake, submission(machine))
+    other = hand_in(intake, submission(machine))
+    gone.cancel()
+
+    assert (await other).accepted == 1
     intake.stop()
 
-    assert taken.result(0).accepted == 1
+
+@on_a_loop
+async def test_stopping_writes_what_was_taken_and_refuses_what_comes(
+    store: SqlStore, machine: Machine
+) -> None:
+    intake = Intake(DirectRecorder(store))
+    taken = hand_in(intake, submission(machine, c1="failed"))
+    intake.stop()
+
     with pytest.raises(OverloadedError):
-        intake.hand_in(submission(machine))
+        hand_in(intake, submission(machine))
     with store.read() as reading:
         assert reading.fleet_totals(NOW).overall.assessed == 1
+    assert (await taken).accepted == 1
+
+
+def test_what_was_taken_is_written_also_when_its_loop_has_ended(
+    store: SqlStore, machine: Machine
+) -> None:
+    counting = CountingStore(store)
+    intake = Intake(DirectRecorder(counting))
+    counting.gate.clear()
+
+    @on_a_loop
+    async def hand_in_and_end() -> None:
+        hand_in(intake, submission(machine))
+        assert await asyncio.to_thread(counting.entered.wait, WAIT)
+        hand_in(intake, submission(machine, c1="failed"))
+
+    hand_in_and_end()
+    counting.gate.set()
+    intake.stop()
+
+    assert counting.transactions == 2
+    with store.read() as reading:
+        assert len(reading.outcome_history(machine.uuid, NOW)) == 2

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import uvloop
 
 from controller.errors import LeaseLostError, RejectedError, UnauthenticatedError
 from controller.failpoints import RECORDING_POINTS, VARIABLE
@@ -22,7 +27,7 @@ from controller.intake.intake import Intake
 from controller.intake.recorder import messages
 from controller.intake.recorder.channel import Channel
 from controller.intake.recorder.direct import DirectRecorder
-from controller.intake.recorder.interface import Recorder
+from controller.intake.recorder.interface import Outcomes, Recorder
 from controller.intake.recorder.process import ProcessRecorder
 from controller.intake.recorder.service import serve
 from controller.model.machine import Machine
@@ -30,6 +35,7 @@ from controller.model.report import Report
 from controller.store.port.reports import Receipt, Submission
 from controller.store.store import SqlStore, open_store
 from tests.builders import NOW, add_key, enroll, make_check, make_report, sha
+from tests.intake.on_a_loop import hand_in, on_a_loop
 from tests.intake.test_hearing import body, result
 from tests.store.recount import assert_counters_equal_a_recount
 
@@ -45,12 +51,47 @@ def apart(store: SqlStore, tmp_path: Path) -> Iterator[ProcessRecorder]:
     made.stop()
 
 
-@pytest.fixture(params=["here", "apart"])
-def recorder(request: pytest.FixtureRequest, store: SqlStore) -> Recorder:
+Ask = Callable[[Recorder, Sequence[Submission]], Outcomes]
+
+
+def by_thread(recorder: Recorder, submissions: Sequence[Submission]) -> Outcomes:
+    return recorder.record(submissions)
+
+
+def by_loop(recorder: Recorder, submissions: Sequence[Submission]) -> Outcomes:
+    """Have a batch recorded as the intake does: begun on its loop, and finished beside it."""
+
+    async def ask() -> Outcomes:
+        told: asyncio.Future[Outcomes | Callable[[], Outcomes]] = asyncio.Future()
+        recorder.begin(submissions, told.set_result)
+        found = await asyncio.wait_for(told, WAIT)
+        return await asyncio.to_thread(found) if callable(found) else found
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(ask())
+
+
+def at_once(recorder: Recorder, submissions: Sequence[Submission]) -> bool:
+    """Whether a batch is begun without being left to a thread; its answer is not waited for."""
+    told: list[object] = []
+
+    async def ask() -> None:
+        recorder.begin(submissions, told.append)
+
+    asyncio.run(ask())
+    return not told
+
+
+both_ways = pytest.mark.parametrize("ask", [by_thread, by_loop])
+Record = Callable[[Sequence[Submission]], Outcomes]
+
+
+@pytest.fixture(params=["here", "apart, by a thread", "apart, by the loop"])
+def record(request: pytest.FixtureRequest, store: SqlStore) -> Record:
     if request.param == "here":
-        return DirectRecorder(store)
-    found: Recorder = request.getfixturevalue("apart")
-    return found
+        return DirectRecorder(store).record
+    apart: ProcessRecorder = request.getfixturevalue("apart")
+    return partial(by_loop if request.param.endswith("loop") else by_thread, apart)
 
 
 def until(happened: Callable[[], Any], what: str) -> None:
@@ -85,10 +126,10 @@ def told(outcomes: list[Receipt | Exception]) -> list[Any]:
 
 
 def test_what_became_of_each_report_of_a_batch_is_said_in_order(
-    recorder: Recorder, machine: Machine
+    record: Record, machine: Machine
 ) -> None:
     first = submission(machine, 1, c0="failed", nobody_knows="passed")
-    outcomes = recorder.record([first, submission(machine, 2, token="stolen"), first])
+    outcomes = record([first, submission(machine, 2, token="stolen"), first])
 
     taken, refused, again = outcomes
     assert isinstance(taken, Receipt)
@@ -100,13 +141,11 @@ def test_what_became_of_each_report_of_a_batch_is_said_in_order(
     assert again.duplicate
 
 
-def test_evidence_is_what_was_reported(
-    recorder: Recorder, machine: Machine, store: SqlStore
-) -> None:
+def test_evidence_is_what_was_reported(record: Record, machine: Machine, store: SqlStore) -> None:
     hearing = Hearing()
     told = result("c0", "failed", details="é <b>", actual_value="22")
     data = body([told, result("c1", rows=[{"port": "22"}])])
-    recorder.record([heard(machine, data, hearing, 3)[0]])
+    record([heard(machine, data, hearing, 3)[0]])
 
     with store.read() as reading:
         shown = reading.evidence(machine.uuid)
@@ -116,13 +155,13 @@ def test_evidence_is_what_was_reported(
 
 
 def test_a_report_that_tells_its_changes_is_taken_on_top_of_the_one_before(
-    recorder: Recorder, machine: Machine, store: SqlStore
+    record: Record, machine: Machine, store: SqlStore
 ) -> None:
     hearing = Hearing()
     for seconds, status in enumerate(["passed", "failed", "failed", "passed"], start=1):
         results = [result(f"c{n}") for n in range(7)] + [result("c7", status)]
         submitted, found = heard(machine, body(results, seconds), hearing, seconds)
-        (outcome,) = recorder.record([submitted])
+        (outcome,) = record([submitted])
         assert isinstance(outcome, Receipt)
         assert outcome.accepted == 8
         hearing.accepted(machine.uuid, found)
@@ -133,12 +172,12 @@ def test_a_report_that_tells_its_changes_is_taken_on_top_of_the_one_before(
 
 
 def test_what_only_looks_like_a_report_is_refused_by_whoever_has_its_bytes(
-    recorder: Recorder, machine: Machine
+    record: Record, machine: Machine
 ) -> None:
     good = submission(machine, 1)
     hollow = body([result("c0"), result("c1")]).replace(b'"passed"', b'"splendid"', 1)
 
-    bad, fine = recorder.record([heard(machine, hollow, Hearing(), 2)[0], good])
+    bad, fine = record([heard(machine, hollow, Hearing(), 2)[0], good])
 
     assert isinstance(bad, RejectedError)
     assert "status" in str(bad)
@@ -146,7 +185,7 @@ def test_what_only_looks_like_a_report_is_refused_by_whoever_has_its_bytes(
 
 
 def test_a_fleet_that_nobody_has_heard_yet_is_taken_but_for_what_is_no_report(
-    recorder: Recorder, store: SqlStore
+    record: Record, store: SqlStore
 ) -> None:
     with store.write() as tx:
         machines = [enroll(tx, f"token-{n}") for n in range(40)]
@@ -159,7 +198,7 @@ def test_a_fleet_that_nobody_has_heard_yet_is_taken_but_for_what_is_no_report(
         submitted, _ = heard(each, data, Hearing(), n + 1)
         batch.append(submitted._replace(token_hash=sha(f"token-{n}")))
 
-    outcomes = recorder.record(batch)
+    outcomes = record(batch)
 
     for n, outcome in enumerate(outcomes):
         if n % 13 == 5:
@@ -170,8 +209,9 @@ def test_a_fleet_that_nobody_has_heard_yet_is_taken_but_for_what_is_no_report(
     assert_recounted(store)
 
 
-def test_both_ways_say_the_same(
-    store: SqlStore, machine: Machine, apart: ProcessRecorder, tmp_path: Path
+@both_ways
+def test_here_and_apart_say_the_same(
+    store: SqlStore, machine: Machine, apart: ProcessRecorder, ask: Ask
 ) -> None:
     with store.write() as tx:
         other = enroll(tx, "other", os="linux")
@@ -184,15 +224,16 @@ def test_both_ways_say_the_same(
         one, one_heard = heard(machine, body(results, seconds), mine, seconds)
         two, two_heard = heard(other, body(results, seconds), its, seconds)
         two = two._replace(token_hash=sha("other"))
-        ours, theirs = here.record([one]), apart.record([two])
+        ours, theirs = here.record([one]), ask(apart, [two])
         assert told(ours) == told(theirs)
         mine.accepted(machine.uuid, one_heard)
         its.accepted(other.uuid, two_heard)
     assert_recounted(store)
 
 
+@both_ways
 def test_a_killed_process_costs_no_report_and_another_one_takes_its_place(
-    store: SqlStore, machine: Machine, tmp_path: Path
+    store: SqlStore, machine: Machine, tmp_path: Path, ask: Ask
 ) -> None:
     clock = [0.0]
     recorder = ProcessRecorder(store, tmp_path, monotonic=lambda: clock[0])
@@ -202,26 +243,32 @@ def test_a_killed_process_costs_no_report_and_another_one_takes_its_place(
     assert first is not None
     os.kill(first, signal.SIGKILL)
 
-    (outcome,) = recorder.record([submission(machine, 1)])
+    (outcome,) = ask(recorder, [submission(machine, 1)])
 
     assert isinstance(outcome, Receipt)
     assert recorder.losses == 1
     assert not psutil.pid_exists(first)
-    recorder.record([submission(machine, 2)])
+    ask(recorder, [submission(machine, 2)])
     assert not recorder.ready()  # it is not started again at once
     clock[0] = 1.0
-    recorder.record([submission(machine, 3)])
+    ask(recorder, [submission(machine, 3)])
     until(recorder.ready, "another process being ready")
-    (outcome,) = recorder.record([submission(machine, 4, c1="failed")])
+    (outcome,) = ask(recorder, [submission(machine, 4, c1="failed")])
     assert isinstance(outcome, Receipt)
     assert recorder.losses == 1
     recorder.stop()
     assert_recounted(store)
 
 
+@both_ways
 @pytest.mark.parametrize("point", RECORDING_POINTS)
 def test_killed_inside_or_after_its_transaction_nothing_is_lost_or_counted_twice(
-    store: SqlStore, machine: Machine, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore,
+    machine: Machine,
+    tmp_path: Path,
+    point: str,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Ask,
 ) -> None:
     monkeypatch.setenv(VARIABLE, point)
     recorder = ProcessRecorder(store, tmp_path)
@@ -229,7 +276,7 @@ def test_killed_inside_or_after_its_transaction_nothing_is_lost_or_counted_twice
     until(recorder.ready, "the process being ready")
 
     batch = [submission(machine, 1, c0="failed"), submission(machine, 2, c0="passed")]
-    outcomes = recorder.record(batch)
+    outcomes = ask(recorder, batch)
 
     assert recorder.losses == 1
     committed = point == "after_recording"
@@ -240,10 +287,57 @@ def test_killed_inside_or_after_its_transaction_nothing_is_lost_or_counted_twice
         assert len(reading.outcome_history(machine.uuid, NOW)) == 2
 
 
-def test_a_process_that_says_nothing_is_ended_and_the_batch_recorded_here(
-    store: SqlStore, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+_NONSENSE = """
+import socket, sys
+other = socket.socket(fileno=sys.stdin.fileno())
+other.recv(1000)
+other.sendall(bytes.fromhex("00000005") + b"ready")
+other.recv(100_000)
+other.sendall(bytes.fromhex(sys.argv[1]))
+other.recv(1)
+"""
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "said",
+    ["00000003616263", "000000039290c0", "ffffffff00", "0000000192", "00000001929292"],
+    ids=["no answer", "outcomes of nobody", "far too long", "half an answer", "too much"],
+)
+def test_a_process_that_talks_nonsense_is_ended_and_the_batch_recorded_here(
+    store: SqlStore,
+    machine: Machine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Ask,
+    said: str,
 ) -> None:
-    monkeypatch.setattr("controller.intake.recorder.process._PATIENCE_SECONDS", 1.0)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*_: str, stdin: int, **__: object) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([sys.executable, "-c", _NONSENSE, said], stdin=stdin))
+        return started[0]
+
+    monkeypatch.setattr("controller.intake.recorder.other.start", start)
+    recorder = ProcessRecorder(store, tmp_path)
+    recorder.start()
+    until(recorder.ready, "the process being ready")
+
+    (outcome,) = ask(recorder, [submission(machine, 1)])
+
+    assert isinstance(outcome, Receipt)
+    assert not outcome.duplicate
+    assert recorder.losses == 1
+    assert started[0].poll() is not None
+    recorder.stop()
+    assert_recounted(store)
+
+
+@both_ways
+def test_a_process_that_says_nothing_is_ended_and_the_batch_recorded_here(
+    store: SqlStore, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask
+) -> None:
+    monkeypatch.setattr("controller.intake.recorder.other._PATIENCE_SECONDS", 1.0)
     recorder = ProcessRecorder(store, tmp_path)
     recorder.start()
     until(recorder.ready, "the process being ready")
@@ -251,20 +345,21 @@ def test_a_process_that_says_nothing_is_ended_and_the_batch_recorded_here(
     stopped = psutil.Process(recorder.process_id)
     stopped.suspend()
 
-    (outcome,) = recorder.record([submission(machine, 1)])
+    (outcome,) = ask(recorder, [submission(machine, 1)])
 
     assert isinstance(outcome, Receipt)
     assert not stopped.is_running()
     recorder.stop()
 
 
+@both_ways
 def test_the_process_ends_with_the_controller_and_not_before_it_was_told(
-    apart: ProcessRecorder, machine: Machine
+    apart: ProcessRecorder, machine: Machine, ask: Ask
 ) -> None:
     process = psutil.Process(apart.process_id)
     process.terminate()  # as a service manager tells the whole group
 
-    (outcome,) = apart.record([submission(machine, 1)])
+    (outcome,) = ask(apart, [submission(machine, 1)])
 
     assert isinstance(outcome, Receipt)
     assert apart.losses == 0
@@ -285,14 +380,15 @@ def test_the_process_knows_no_secret(
     recorder.stop()
 
 
+@both_ways
 def test_once_another_controller_has_taken_over_the_process_writes_nothing(
-    store: SqlStore, machine: Machine, apart: ProcessRecorder, tmp_path: Path
+    store: SqlStore, machine: Machine, apart: ProcessRecorder, tmp_path: Path, ask: Ask
 ) -> None:
     other = open_store(tmp_path)
     other.take_over("somebody else", NOW)
 
     with pytest.raises(LeaseLostError, match="somebody else"):
-        apart.record([submission(machine, 1)])
+        ask(apart, [submission(machine, 1)])
 
     assert store.lost is not None
     with other.read() as reading:
@@ -300,8 +396,9 @@ def test_once_another_controller_has_taken_over_the_process_writes_nothing(
     other.close()
 
 
+@both_ways
 def test_while_the_process_writes_the_controller_waits_for_its_turn(
-    store: SqlStore, machine: Machine, apart: ProcessRecorder
+    store: SqlStore, machine: Machine, apart: ProcessRecorder, ask: Ask
 ) -> None:
     """Neither is told that the store is locked, however often both want to write."""
     done = threading.Event()
@@ -317,7 +414,7 @@ def test_while_the_process_writes_the_controller_waits_for_its_turn(
 
     beside = threading.Thread(target=write)
     beside.start()
-    outcomes = [apart.record([submission(machine, n)])[0] for n in range(1, 100)]
+    outcomes = [ask(apart, [submission(machine, n)])[0] for n in range(1, 100)]
     done.set()
     beside.join()
 
@@ -339,18 +436,87 @@ def test_a_change_of_configuration_is_seen_by_the_process_at_once(
     assert_recounted(store)
 
 
-def test_an_intake_drains_its_process_before_it_stops(
-    store: SqlStore, machine: Machine, tmp_path: Path
+def test_the_loop_leaves_to_a_thread_what_it_would_have_to_wait_for(
+    store: SqlStore, machine: Machine, apart: ProcessRecorder
 ) -> None:
-    recorder = ProcessRecorder(store, tmp_path)
-    intake = Intake(recorder)
-    intake.start()
-    taken = [intake.hand_in(submission(machine, n)) for n in range(1, 400)]
-    process = psutil.Process(recorder.process_id)
+    few = [submission(machine, 1)]
+    many = [submission(machine, 2, **{f"c{n}": "passed" for n in range(100_000)})]
+    assert not at_once(apart, many)
+    with store.write():
+        assert not at_once(apart, few)
+
+    assert at_once(apart, few)
+
+
+def test_a_batch_that_is_begun_keeps_the_controller_from_writing_until_it_is_answered(
+    store: SqlStore, machine: Machine, apart: ProcessRecorder
+) -> None:
+    process = psutil.Process(apart.process_id)
+    written: list[bool] = []
+
+    def write() -> None:
+        with store.write() as tx:
+            add_key(tx, secret="another")
+        written.append(True)
+
+    beside = threading.Thread(target=write)
+
+    async def ask() -> Outcomes | Callable[[], Outcomes]:
+        told: asyncio.Future[Outcomes | Callable[[], Outcomes]] = asyncio.Future()
+        process.suspend()
+        apart.begin([submission(machine, 1)], told.set_result)
+        beside.start()
+        await asyncio.to_thread(beside.join, 0.1)
+        assert not written
+        process.resume()
+        return await asyncio.wait_for(told, WAIT)
+
+    assert not callable(asyncio.run(ask()))
+    beside.join(WAIT)
+    assert written
+
+
+@on_a_loop
+async def test_an_intake_answers_what_its_process_has_recorded(
+    store: SqlStore, machine: Machine, apart: ProcessRecorder
+) -> None:
+    intake = Intake(apart, most_at_once=50)
+    taken = [hand_in(intake, submission(machine, n)) for n in range(1, 400)]
+
+    assert all(each.accepted == 1 for each in await asyncio.wait_for(asyncio.gather(*taken), WAIT))
+    assert apart.losses == 0
     intake.stop()
 
-    assert all(each.result(0).accepted == 1 for each in taken)
+
+@pytest.mark.parametrize("suspended", [False, True])
+def test_an_intake_drains_its_process_before_it_stops(
+    store: SqlStore,
+    machine: Machine,
+    apart: ProcessRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    suspended: bool,
+) -> None:
+    monkeypatch.setattr("controller.intake.recorder.process._STOP_SECONDS", 1.0)
+    process = psutil.Process(apart.process_id)
+    intake = Intake(apart)
+    if suspended:
+        process.suspend()
+
+    @on_a_loop
+    async def begin_and_end() -> None:
+        for n in range(1, 400):
+            hand_in(intake, submission(machine, n, c0="failed" if n % 2 else "passed"))
+        await asyncio.sleep(0)
+        assert intake.waiting == 199  # the others are with the process
+
+    begin_and_end()
+    intake.stop()
+
     assert not process.is_running()
+    with store.read() as reading:
+        assert len(reading.outcome_history(machine.uuid, NOW)) == 399
+    assert_recounted(store)
 
 
 class BrokenStore:

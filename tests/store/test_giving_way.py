@@ -61,3 +61,14 @@ def test_a_step_ends_with_its_portion_when_somebody_waits(
         assert tx.judged().cursor == PORTION
     thread.join(PATIENCE)
     assert not thread.is_alive()
+
+
+def test_the_store_is_lent_at_once_only_while_nobody_else_has_it(store: SqlStore) -> None:
+    with store.write():
+        assert store.lend_now() is None
+    give_back = store.lend_now()
+    assert give_back is not None
+    assert store.lend_now() is None
+    give_back()
+    with store.write() as tx:
+        tx.continue_rescoring(NOW)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from controller.store.port.reports import Receipt, Submission
+from controller.intake.recorder.interface import Outcomes, Told
+from controller.store.port.reports import Submission
 from controller.store.port.store import Store
 
 
@@ -19,7 +21,11 @@ class DirectRecorder:
     def start(self) -> None:
         """Nothing has to be made ready."""
 
-    def record(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
+    def begin(self, submissions: Sequence[Submission], told: Told) -> None:
+        """As ``Recorder.begin``: all of it is waiting."""
+        told(partial(self.record, submissions))
+
+    def record(self, submissions: Sequence[Submission]) -> Outcomes:
         """As ``Recorder.record``."""
         with self._store.write() as transaction:
             return transaction.record_reports(submissions)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from controller.store.port.reports import Receipt, Submission
+
+Outcomes = list[Receipt | Exception]
+"""What became of each report of a batch, in order, once it is on disk."""
+Told = Callable[[Outcomes | Callable[[], Outcomes]], None]
+"""Who is told what became of a batch, or what is to be called to know, where waiting harms nobody."""
 
 
 class Recorder(Protocol):
@@ -20,8 +25,15 @@ class Recorder(Protocol):
         """Get ready."""
         ...
 
-    def record(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        """Take a batch in one transaction; what became of each, once it is on disk.
+    def begin(self, submissions: Sequence[Submission], told: Told) -> None:
+        """Take a batch as ``record`` does, on the event loop: nothing is waited for.
+
+        ``told`` is called once, on the event loop, maybe before this returns.
+        """
+        ...
+
+    def record(self, submissions: Sequence[Submission]) -> Outcomes:
+        """Take a batch in one transaction.
 
         A report that has to be read whole before it can be taken may have a second transaction.
 
@@ -31,5 +43,5 @@ class Recorder(Protocol):
         ...
 
     def stop(self) -> None:
-        """End; nothing is asked any more."""
+        """End what was started. What was begun may have been recorded; ``record`` still works."""
         ...

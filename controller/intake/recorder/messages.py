@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, NoReturn
 
 import msgspec
+from msgspec import Raw
 
 from controller.errors import (
     ControllerError,
@@ -86,22 +87,39 @@ def hello_of(message: bytes) -> Hello:
 
 def batch(submissions: Sequence[Submission]) -> bytes:
     """A batch as it is sent."""
-    return encode(
-        [
-            (
-                uuid,
-                token_hash,
-                received_at,
-                report.report_id,
-                report.collected_at,
-                report.results,
-                report.run_id,
-                report.digest,
-                None if report.since is None else report.since.digest,
-                None if report.since is None else report.since.size,
-            )
-            for uuid, token_hash, report, received_at in submissions
-        ]
+    return encode([_plain(each) for each in submissions])
+
+
+def small_batch(submissions: Sequence[Submission], most: int) -> bytes | None:
+    """A batch as it is sent; none when it has more than so many bytes.
+
+    It is given up there, so that nobody packs what is large who has no time for it.
+    """
+    packed = []
+    for each in submissions:
+        part = encode(_plain(each))
+        most -= len(part)
+        if most < 0:
+            return None
+        packed.append(Raw(part))
+    return encode(packed)
+
+
+def _plain(submission: Submission) -> tuple[object, ...]:
+    """A submission as ``_Told``."""
+    uuid, token_hash, report, received_at = submission
+    since = report.since
+    return (
+        uuid,
+        token_hash,
+        received_at,
+        report.report_id,
+        report.collected_at,
+        report.results,
+        report.run_id,
+        report.digest,
+        None if since is None else since.digest,
+        None if since is None else since.size,
     )
 
 

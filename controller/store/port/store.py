@@ -6,6 +6,7 @@ above this line knows tables or SQL. All times are aware UTC; ``as_of`` is alway
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -81,6 +82,10 @@ class Store(Protocol):
 
     def lend(self) -> AbstractContextManager[None]:
         """Begin no transaction until the block ends: another process of this controller writes."""
+        ...
+
+    def lend_now(self) -> Callable[[], None] | None:
+        """As ``lend``, if nobody writes or waits to; what is returned ends it. Never waits."""
         ...
 
     def check_lease(self) -> None:

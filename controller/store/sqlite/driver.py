@@ -251,6 +251,9 @@ class SqliteDriver:
         with self._turns:
             yield
 
+    def idle_now(self) -> Callable[[], None] | None:
+        return self._turns.give_back if self._turns.take() else None
+
     def _begin(self) -> None:
         """Begin to write, as soon as no other process does."""
         ends = time.monotonic() + self._patience

@@ -11,7 +11,7 @@ class Turns:
     """A lock that tells its holder when somebody else wants it."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._waiting: deque[None] = deque()
 
     def __enter__(self) -> None:
@@ -27,6 +27,14 @@ class Turns:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.give_back()
+
+    def take(self) -> bool:
+        """Take a turn that is free and that nobody waits for; never waits. ``give_back`` ends it."""
+        return not self._waiting and self._lock.acquire(blocking=False)
+
+    def give_back(self) -> None:
+        """End a turn, also one that another thread took."""
         self._lock.release()
 
     def wanted(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from concurrent.futures import Future
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -120,27 +120,30 @@ class Days:
 
     def report(self, days: int) -> None:
         """Go on for so many days."""
-        intake, hearing = Intake(DirectRecorder(self._store)), Hearing()
-        intake.start()
+        intake = Intake(DirectRecorder(self._store))
+        asyncio.run(self._report(intake, days))
+        intake.stop()
+
+    async def _report(self, intake: Intake, days: int) -> None:
+        hearing = Hearing()
         for _ in range(days):
             turns = [sorted(self._fate.sample(range(24), TURNS_A_DAY)) for _ in range(MACHINES)]
             for hour in range(24):
                 self._hours += 1
                 at = NOW + timedelta(hours=self._hours)
-                for future in [
-                    self._one(intake, hearing, n, at, hour in turns[n]) for n in range(MACHINES)
-                ]:
-                    future.result(60)
-        intake.stop()
+                machines = range(MACHINES)
+                await asyncio.gather(
+                    *[self._one(intake, hearing, n, at, hour in turns[n]) for n in machines]
+                )
 
-    def _one(
+    async def _one(
         self, intake: Intake, hearing: Hearing, number: int, at: datetime, turn: bool
-    ) -> Future[Receipt]:
+    ) -> Receipt:
         speaker = self._speakers[number]
         if turn:
             speaker.change(1)
         report, _ = hearing.read(machine_uuid(number), speaker.body(at))
-        return intake.hand_in(Submission(machine_uuid(number), _hash(number), report, at))
+        return await intake.submit(Submission(machine_uuid(number), _hash(number), report, at))
 
 
 def _hash(number: int) -> str:
