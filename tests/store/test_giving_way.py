@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,19 @@ def test_the_store_is_lent_at_once_only_while_nobody_else_has_it(store: SqlStore
     give_back()
     with store.write() as tx:
         tx.continue_rescoring(NOW)
+
+
+@pytest.mark.parametrize("first", ["writes", "has lent the store"])
+def test_who_has_the_turn_is_told_rather_than_kept_waiting_for_itself(
+    store: SqlStore, first: str
+) -> None:
+    give_back = store.lend_now() if first == "has lent the store" else None
+
+    outer = nullcontext() if give_back else store.write()
+    with outer, pytest.raises(RuntimeError, match="itself"), store.write():
+        pass
+    if give_back:
+        give_back()
+
+    with store.write() as tx:
+        assert tx.judged().cursor is not None
