@@ -18,7 +18,6 @@ from typing import Any
 
 import psutil
 import pytest
-import uvloop
 
 from controller.errors import LeaseLostError, RejectedError, UnauthenticatedError
 from controller.failpoints import RECORDING_POINTS, VARIABLE
@@ -35,7 +34,7 @@ from controller.model.report import Report
 from controller.store.port.reports import Receipt, Submission
 from controller.store.store import SqlStore, open_store
 from tests.builders import NOW, add_key, enroll, make_check, make_report, sha
-from tests.intake.on_a_loop import hand_in, on_a_loop
+from tests.intake.on_a_loop import hand_in, on_a_loop, run
 from tests.intake.test_hearing import body, result
 from tests.store.recount import assert_counters_equal_a_recount
 
@@ -67,8 +66,7 @@ def by_loop(recorder: Recorder, submissions: Sequence[Submission]) -> Outcomes:
         found = await asyncio.wait_for(told, WAIT)
         return await asyncio.to_thread(found) if callable(found) else found
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(ask())
+    return run(ask())
 
 
 def at_once(recorder: Recorder, submissions: Sequence[Submission]) -> bool:
@@ -78,7 +76,7 @@ def at_once(recorder: Recorder, submissions: Sequence[Submission]) -> bool:
     async def ask() -> None:
         recorder.begin(submissions, told.append)
 
-    asyncio.run(ask())
+    run(ask())
     return not told
 
 
@@ -471,7 +469,7 @@ def test_a_batch_that_is_begun_keeps_the_controller_from_writing_until_it_is_ans
         process.resume()
         return await asyncio.wait_for(told, WAIT)
 
-    assert not callable(asyncio.run(ask()))
+    assert not callable(run(ask()))
     beside.join(WAIT)
     assert written
 
