@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from controller.api.errors import RequestError
-from controller.api.gate import SAFE_HEADERS, Gate
+from controller.api.errors import RequestError, respond
+from controller.api.gate import SAFE_HEADERS, Gate, RawHeader, with_safe_headers
 from controller.api.report_route import LARGE, PATH, repeatable, result_of, shown, word_of
-from controller.errors import ControllerError, UnauthenticatedError
+from controller.errors import ControllerError, OverloadedError, UnauthenticatedError
 from controller.intake.hearing import Heard
+from controller.intake.return_times import LONGEST
+from controller.intake.room import Room
 from controller.store.port.reports import Receipt, Submission
 
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8"})
@@ -44,8 +47,12 @@ class Reply(Protocol):
         """The report is on disk; ``body`` is the answer's, with status 200 and ``HEADERS``."""
         ...
 
+    def turned_away(self, headers: tuple[RawHeader, ...], body: bytes) -> None:
+        """There is no room; the answer's status is 503, and these are its headers and its body."""
+        ...
+
     def refused(self, error: Exception) -> None:
-        """Nothing was taken."""
+        """Nothing was taken; the application is to answer."""
         ...
 
 
@@ -56,6 +63,7 @@ class QuickReports:
         self._gate = gate
         metrics = gate.metrics
         self._requests = metrics.requests.labels("POST", PATH, "200")
+        self._turned_away = metrics.requests.labels("POST", PATH, "503")
         self._results = {
             word: metrics.reports.labels(word) for word in ("accepted", "duplicate", "superseded")
         }
@@ -64,6 +72,11 @@ class QuickReports:
     def body_seconds(self) -> float:
         """How long a body may take to arrive."""
         return self._gate.services.limits.body_seconds
+
+    @property
+    def room(self) -> Room:
+        """Where room for what arrives is taken."""
+        return self._gate.services.intake.room
 
     def sender(self, headers: Sequence[tuple[bytes, bytes]]) -> Sender | None:
         """Whose report a ``POST`` with these headers brings; none when the application is to take it.
@@ -79,12 +92,19 @@ class QuickReports:
     def take(self, sender: Sender, body: bytes, reply: Reply) -> None:
         """Read a report and queue it; the reply is told what became of it, now or later."""
         services, hearing = self._gate.services, self._gate.hearing
+        if services.intake.full:
+            self.turn_away(sender, reply)
+            return
         try:
             report, heard = hearing.read(sender.machine_uuid, body)
             submission = Submission(*sender, report, services.clock())
-            services.intake.queue(submission, _Waiting(self, sender, heard, reply))
+            services.intake.queue(submission, _Waiting(self, sender, heard, reply), len(body))
         except Exception as error:  # noqa: BLE001 - the edge answers for all of them
             self.refuse(sender, error, reply)
+
+    def turn_away(self, sender: Sender, reply: Reply) -> None:
+        """Refuse a report unread, for want of room."""
+        self.refuse(sender, self._gate.services.intake.refusal(sender.machine_uuid), reply)
 
     def answer(self, sender: Sender, heard: Heard | None, receipt: Receipt, reply: Reply) -> None:
         """Answer a report that is on disk."""
@@ -98,6 +118,11 @@ class QuickReports:
         """Count a report that was not taken, and say so."""
         if isinstance(error, ControllerError | RequestError):
             self._gate.metrics.reports.labels(word_of(error)).inc()
+        if isinstance(error, OverloadedError):
+            # Of a crowd most are turned away at first: that must cost less than to take them.
+            self._turned_away.inc()
+            reply.turned_away(*_answer_to(str(error), error.retry_after))
+            return
         if isinstance(error, UnauthenticatedError):
             self._gate.known.forget(sender.token_hash)
         reply.refused(error)
@@ -125,6 +150,13 @@ class _Waiting:
 
     def set_exception(self, error: Exception, /) -> None:
         self._quick.refuse(self._sender, error, self._reply)
+
+
+@lru_cache(LONGEST)
+def _answer_to(message: str, retry_after: int) -> tuple[tuple[RawHeader, ...], bytes]:
+    """Headers and body of a refusal for want of room."""
+    answer = respond(OverloadedError(message, retry_after))
+    return tuple(with_safe_headers(answer.raw_headers)), bytes(answer.body)
 
 
 def _simple(headers: Sequence[tuple[bytes, bytes]]) -> str | None:

@@ -19,6 +19,7 @@ from controller.api.access import Access, identify
 from controller.api.errors import RequestError, respond
 from controller.api.gate import CHARGE_KEY, GATE_KEY, REPORTS, ROUTE_KEY, Charge, Gate
 from controller.api.request_body import read_bounded, require_encoding, require_json, unpack
+from controller.api.services import TakesReports
 from controller.errors import (
     ControllerError,
     MachineNamedError,
@@ -84,15 +85,16 @@ async def _take(gate: Gate, charge: Charge, request: Request) -> Receipt:
     uuid, token_hash = _sender(gate, charge)
     zipped = require_encoding(request, allow_gzip=True)
     require_json(request)
-    body = await read_bounded(request, MAX_BYTES, gate.services.limits.body_seconds)
+    intake = gate.services.intake
+    body = await _read(intake, uuid, request, gate.services.limits.body_seconds)
     try:
-        report, heard = await _parse(gate.hearing, uuid, body, zipped)
+        report, heard, size = await _parse(gate.hearing, uuid, body, zipped)
     except MachineNamedError as error:
         await gate.foreign.note(uuid, error.named, "body")
         raise
     submission = Submission(uuid, token_hash, report, gate.services.clock())
     try:
-        receipt = await gate.services.intake.submit(submission)
+        receipt = await intake.submit(submission, size)
         if heard is not None and repeatable(receipt):
             gate.hearing.accepted(uuid, heard)
         return receipt
@@ -110,16 +112,34 @@ def _sender(gate: Gate, charge: Charge) -> tuple[str, str]:
     return charge.known.machine_uuid, charge.token_hash
 
 
+async def _read(intake: TakesReports, uuid: str, request: Request, seconds: float) -> bytes:
+    """Read a body, as long as there is room for what arrives."""
+    held = 0
+
+    def hold(size: int) -> None:
+        nonlocal held
+        if intake.full or not intake.room.take(size):
+            raise intake.refusal(uuid)
+        held += size
+
+    try:
+        return await read_bounded(request, MAX_BYTES, seconds, hold)
+    finally:
+        intake.room.give_back(held)
+
+
 async def _parse(
     hearing: Hearing, uuid: str, body: bytes, zipped: bool
-) -> tuple[Report, Heard | None]:
-    def read() -> tuple[Report, Heard | None]:
+) -> tuple[Report, Heard | None, int]:
+    """The report, what to remember of it, and how many bytes it has."""
+
+    def read() -> tuple[Report, Heard | None, int]:
         plain = unpack(body, MAX_BYTES) if zipped else body
         report, heard = hearing.read(uuid, plain)
         if report.since is not None and report.since.size is None and len(plain) > LARGE:
             # Here, so that the writer need not.
-            return report._replace(results=report.since.whole(), since=None), heard
-        return report, heard
+            report = report._replace(results=report.since.whole(), since=None)
+        return report, heard, len(plain)
 
     return await asyncio.to_thread(read) if zipped or len(body) > LARGE else read()
 

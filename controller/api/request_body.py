@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -64,8 +65,17 @@ def require_encoding(request: Request, *, allow_gzip: bool) -> bool:
     )
 
 
-async def read_bounded(request: Request, limit: int, seconds: float) -> bytes:
-    """Read a body of at most ``limit`` bytes, within ``seconds``."""
+async def read_bounded(
+    request: Request, limit: int, seconds: float, hold: Callable[[int], None] | None = None
+) -> bytes:
+    """Read a body of at most ``limit`` bytes, within ``seconds``.
+
+    Args:
+        request: Whose.
+        limit: In bytes.
+        seconds: From now.
+        hold: Told how many bytes have come before they are kept; what it raises ends the reading.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and (len(declared) > 12 or int(declared) > limit):
         raise too_large(limit)
@@ -73,6 +83,8 @@ async def read_bounded(request: Request, limit: int, seconds: float) -> bytes:
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
+                if hold is not None:
+                    hold(len(chunk))
                 body += chunk
                 if len(body) > limit:
                     raise too_large(limit)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from controller.errors import OverloadedError
+from controller.intake.room import Room
 from controller.reconcile.preview import Previewer
 from controller.reconcile.proposals import Proposer
 from controller.reconcile.tally import Tally
@@ -27,21 +29,35 @@ class Waiter(Protocol):
 class TakesReports(Protocol):
     """Where reports go: the intake."""
 
-    async def submit(self, submission: Submission) -> Receipt:
-        """Take a report; return when it is on disk.
+    @property
+    def room(self) -> Room:
+        """How many bytes of reports may still be held."""
+        ...
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is taken just now."""
+        ...
+
+    def refusal(self, machine_uuid: str) -> OverloadedError:
+        """What a machine is told whose report there is no room for."""
+        ...
+
+    async def submit(self, submission: Submission, size: int) -> Receipt:
+        """Take a report of so many bytes; return when it is on disk.
 
         Raises:
-            OverloadedError: The queue is full; nothing was taken.
+            OverloadedError: There is no room; nothing was taken.
             UnauthenticatedError: The token no longer speaks for the machine.
             StoreUnavailableError: The store is locked, full or gone.
         """
         ...
 
-    def queue(self, submission: Submission, waiter: Waiter) -> None:
+    def queue(self, submission: Submission, waiter: Waiter, size: int) -> None:
         """Take a report; its waiter is told when it is on disk, or of what ``submit`` raises.
 
         Raises:
-            OverloadedError: The queue is full; nobody will be told anything.
+            OverloadedError: There is no room; nobody will be told anything.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Take reports: a bounded queue, one batch after the other, group commit.
 
-Whoever submits a report waits until the transaction that holds it is on disk. When the queue is
-full, nothing is taken and the caller is told when to come back.
+Whoever submits a report waits until the transaction that holds it is on disk. When there is no room,
+nothing is taken and the caller is told when to come back.
 
 Reports come in and are answered on one event loop, which begins every batch. Where that is not done
 without waiting, a thread does the rest.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +21,18 @@ from typing import Final, Protocol
 
 from controller.errors import ControllerError, OverloadedError
 from controller.intake.recorder.interface import Outcomes, Recorder
+from controller.intake.return_times import ReturnTimes
+from controller.intake.room import Room
 from controller.store.port.reports import Receipt, Submission
 
 MOST_WAITING: Final = 2_000
 """Reports that may wait; more are refused."""
 MOST_AT_ONCE: Final = 200
 """Reports in one transaction; it bounds how long one waits for its commit."""
-_RETRY_SECONDS: Final = (2, 15)
+MOST_BYTES_AT_ONCE: Final = 16 * 1024 * 1024
+"""Their bytes in one transaction; the last one may go beyond."""
+_LOOK_AFTER: Final = 32
+"""Reports of a crowd that come in between two looks at whether the recorder is done."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +45,8 @@ class Waiter(Protocol):
     def set_exception(self, error: Exception, /) -> None: ...
 
 
-Batch = Sequence[tuple[Submission, Waiter]]
+Entry = tuple[Submission, Waiter, int]
+"""A report, who waits for it, and how many bytes are held for it."""
 
 
 class Intake:
@@ -52,7 +58,8 @@ class Intake:
         *,
         most_waiting: int = MOST_WAITING,
         most_at_once: int = MOST_AT_ONCE,
-        jitter: Callable[[int, int], int] = random.randint,
+        room: Room | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make the intake.
 
@@ -60,15 +67,18 @@ class Intake:
             recorder: Puts them on disk.
             most_waiting: The queue's bound.
             most_at_once: The bound of one transaction.
-            jitter: Picks ``Retry-After`` between two bounds, so that a herd comes back spread out.
+            room: The bound on the bytes that are held.
+            monotonic: Seconds that never go back.
         """
         self._recorder = recorder
         self._most_waiting = most_waiting
         self._most_at_once = most_at_once
-        self._jitter = jitter
-        self._waiting: deque[tuple[Submission, Waiter]] = deque()
-        self._begun: Batch = ()
-        self._busy = False
+        self.room = room or Room()
+        self._return_times = ReturnTimes(monotonic)
+        self._waiting: deque[Entry] = deque()
+        self._begun: Sequence[Entry] = ()
+        self._busy = self._due = False
+        self._unseen = 0
         self._stopping = False
         self._thread = ThreadPoolExecutor(1, "intake")
 
@@ -95,51 +105,86 @@ class Intake:
         self._waiting.clear()
         for first in range(0, len(left), self._most_at_once):
             batch = left[first : first + self._most_at_once]
-            self._finish(batch, partial(self._recorder.record, [each for each, _ in batch]))
+            self._finish(batch, partial(self._recorder.record, [each for each, _, _ in batch]))
 
-    def queue(self, submission: Submission, waiter: Waiter) -> None:
-        """Queue a report; its waiter is told what became of it.
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is taken just now: too many reports, or bytes, or this is stopping."""
+        return len(self._waiting) >= self._most_waiting or self.room.full or self._stopping
+
+    def refusal(self, machine_uuid: str) -> OverloadedError:
+        """What a machine is told whose report there is no room for."""
+        self._look()
+        seconds = self._return_times.seconds(machine_uuid, len(self._waiting))
+        return OverloadedError(
+            "the controller has more reports waiting than it takes; "
+            f"send this one again in {seconds} s",
+            seconds,
+        )
+
+    def queue(self, submission: Submission, waiter: Waiter, size: int) -> None:
+        """Queue a report of so many bytes; its waiter is told what became of it.
 
         Raises:
-            OverloadedError: The queue is full, or the controller is stopping.
+            OverloadedError: Nothing more is taken just now.
         """
-        if self._stopping or len(self._waiting) >= self._most_waiting:
-            seconds = self._jitter(*_RETRY_SECONDS)
-            raise OverloadedError(
-                "the controller has more reports waiting than it takes; "
-                f"send this one again in {seconds} s",
-                seconds,
-            )
-        self._waiting.append((submission, waiter))
+        self._look()
+        if self.full:
+            raise self.refusal(submission.machine_uuid)
+        self.room.take(size)
+        self._waiting.append((submission, waiter, size))
         if not self._busy:
-            self._busy = True
+            self._busy = self._due = True
             # Not at once: what came in together goes together.
-            waiter.get_loop().call_soon(self._begin)
+            waiter.get_loop().call_soon(self._begin_due)
+        elif self._due and len(self._waiting) >= self._most_at_once:
+            self._begin_due()  # a crowd; who else is coming makes no difference
 
-    async def submit(self, submission: Submission) -> Receipt:
-        """Take a report; return when it is on disk.
+    async def submit(self, submission: Submission, size: int) -> Receipt:
+        """Take a report of so many bytes; return when it is on disk.
 
         Raises:
-            OverloadedError: The queue is full; nothing was taken.
+            OverloadedError: Nothing more is taken just now.
             UnauthenticatedError: The token no longer speaks for the machine.
             StoreUnavailableError: The store is locked, full or gone; nothing was taken.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Receipt] = loop.create_future()
-        self.queue(submission, future)
+        self.queue(submission, future, size)
         return await future
+
+    def _look(self) -> None:
+        """See to the recorder now and then: of a crowd, the event loop comes to it last."""
+        self._unseen += 1
+        if self._unseen >= _LOOK_AFTER and len(self._waiting) >= self._most_at_once:
+            self._unseen = 0
+            self._recorder.look()
+
+    def _begin_due(self) -> None:
+        if self._due:
+            self._due = False
+            self._begin()
 
     def _begin(self) -> None:
         """Hand over the next batch, if there is one."""
-        count = min(len(self._waiting), self._most_at_once)
-        self._busy = count > 0
+        self._begun = self._next()
+        self._busy = bool(self._begun)
         if self._busy:
-            self._begun = [self._waiting.popleft() for _ in range(count)]
-            submissions = [each for each, _ in self._begun]
+            self._return_times.begin()
+            submissions = [each for each, _, _ in self._begun]
             try:
                 self._recorder.begin(submissions, self._told)
             except Exception:  # noqa: BLE001 - each report must be told; the thread sees to that
                 self._told(partial(self._recorder.record, submissions))
+
+    def _next(self) -> list[Entry]:
+        """What goes together next."""
+        found: list[Entry] = []
+        size = 0
+        while self._waiting and len(found) < self._most_at_once and size < MOST_BYTES_AT_ONCE:
+            found.append(self._waiting.popleft())
+            size += found[-1][2]
+        return found
 
     def _told(self, outcomes: Outcomes | Callable[[], Outcomes]) -> None:
         """Go on with what was begun."""
@@ -149,10 +194,13 @@ class Intake:
         else:
             self._settle(batch, outcomes)
 
-    def _settle(self, batch: Batch, outcomes: Outcomes) -> None:
+    def _settle(self, batch: Sequence[Entry], outcomes: Outcomes) -> None:
         """Tell who waits; the next batch is recorded meanwhile."""
+        if len(batch) == self._most_at_once:
+            self._return_times.crowd_taken(len(batch))
+        self.room.give_back(sum([size for _, _, size in batch]))
         self._begin()
-        for (_, waiter), outcome in zip(batch, outcomes, strict=True):
+        for (_, waiter, _), outcome in zip(batch, outcomes, strict=True):
             try:
                 if waiter.done():  # who waited may have gone away
                     continue
@@ -163,14 +211,14 @@ class Intake:
             except Exception:  # noqa: BLE001 - one that fails must not keep the others waiting
                 _log.exception("this is a bug")
 
-    def _finish(self, batch: Batch, work: Callable[[], Outcomes]) -> None:
+    def _finish(self, batch: Sequence[Entry], work: Callable[[], Outcomes]) -> None:
         """Do what has to be waited for, away from the event loop."""
         try:
             outcomes = work()
         except ControllerError as error:
             outcomes = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - the thread must live; the caller is told
-            outcomes = [error] if len(batch) == 1 else [self._alone(each) for each, _ in batch]
+            outcomes = [error] if len(batch) == 1 else [self._alone(each) for each, _, _ in batch]
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
             loop = batch[0][1].get_loop()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from controller.api.services import Limits
+from controller.intake.room import MOST_BYTES
 from tests.api.documents import base
 from tests.api.server import MANY, Agent, Api, controller, serve
 
@@ -87,20 +90,32 @@ def counted(api: Api, result: str) -> float:
     return sum(float(line[len(name) :]) for line in text.splitlines() if line.startswith(name))
 
 
-def test_the_answer_is_the_application_s_but_for_the_way_there(api: Api, agent: Agent) -> None:
-    with dial(api) as connection:
-        connection.sendall(post(agent, body(agent)))
-        ((status, head, said),) = answers(connection, 1)
-    packed = gzip.compress(body(agent))
-    slow = api.http.post(
+def packed(api: Api, agent: Agent, content: bytes) -> httpx.Response:
+    """The answer to a report that goes the application's way."""
+    return api.http.post(
         PATH,
-        content=packed,
+        content=gzip.compress(content),
         headers={
             "Authorization": f"Bearer {agent.token}",
             "Content-Type": "application/json",
             "Content-Encoding": "gzip",
         },
     )
+
+
+def until(happened: Callable[[], Any]) -> None:
+    """Ask until something has happened in the server's thread."""
+    end = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_the_answer_is_the_application_s_but_for_the_way_there(api: Api, agent: Agent) -> None:
+    with dial(api) as connection:
+        connection.sendall(post(agent, body(agent)))
+        ((status, head, said),) = answers(connection, 1)
+    slow = packed(api, agent, body(agent))
     assert status == slow.status_code == 200
     names = {line.partition(b":")[0].decode() for line in head.split(b"\r\n")[1:]}
     assert names == set(slow.headers)
@@ -178,6 +193,70 @@ def test_a_full_queue_says_when_to_come_back(api: Api, agent: Agent) -> None:
         ((status, head, said),) = answers(connection, 1)
     assert (status, said["code"]) == (503, "OVERLOADED")
     assert int(head.partition(b"retry-after: ")[2].split(b"\r\n")[0]) >= 1
+
+
+def test_a_refusal_for_want_of_room_is_the_application_s_but_for_the_way_there(
+    api: Api, agent: Agent
+) -> None:
+    api.controller.intake.room.take(MOST_BYTES)
+    before = counted(api, "unavailable")
+    with dial(api) as connection:
+        connection.sendall(post(agent, body(agent)))
+        ((status, head, said),) = answers(connection, 1)
+    slow = packed(api, agent, body(agent))
+    assert status == slow.status_code == 503
+    names = {line.partition(b":")[0].decode() for line in head.split(b"\r\n")[1:]}
+    assert names == set(slow.headers)
+    for name in names - {"date", "content-length"}:
+        assert f"\r\n{name}: {slow.headers[name].lower()}".encode() in head
+    assert said == slow.json()
+    assert counted(api, "unavailable") == before + 2
+    text = api.get("/metrics", role=None).text
+    line = f'gitward_http_requests_total{{method="POST",route="{PATH}",status="503"}} 2.0'
+    assert line in text.splitlines()
+
+
+def test_what_is_still_arriving_takes_room_until_it_is_here_or_will_not_come(
+    api: Api, agent: Agent
+) -> None:
+    room = api.controller.intake.room
+    data = post(agent, body(agent))
+    for rest, status in ((data[-1:], 200), (b"", 408), (None, None)):
+        with dial(api) as connection:
+            connection.sendall(data[:-1])
+            until(lambda: room.held)
+            assert room.held == len(data.partition(b"\r\n\r\n")[2]) - 1
+            if rest is not None:
+                connection.sendall(rest)
+                assert answers(connection, 1)[0][0] == status
+        until(lambda: not room.held)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_body_that_there_is_no_room_for_while_it_arrives_is_refused(
+    api: Api, agent: Agent, *, zipped: bool
+) -> None:
+    room = api.controller.intake.room
+    data = post(agent, body(agent))
+    if zipped:
+        data = post(agent, gzip.compress(body(agent)), "Content-Encoding: gzip")
+    with dial(api) as connection:
+        connection.sendall(data[:-20])
+        until(lambda: room.held)
+        held = room.held
+        room.take(MOST_BYTES)
+        connection.sendall(data[-20:-10])
+        if not zipped:  # is answered when all of it has come
+            connection.sendall(data[-10:])
+        ((status, _, said),) = answers(connection, 1)
+        assert (status, said["code"]) == (503, "OVERLOADED")
+        until(lambda: room.held == MOST_BYTES)
+        assert held
+        room.give_back(MOST_BYTES)
+        if zipped:
+            connection.sendall(data[-10:])
+        connection.sendall(post(agent, body(agent)))
+        assert answers(connection, 1)[0][0] == 200
 
 
 def test_a_connection_is_closed_when_its_client_asks_for_that(api: Api, agent: Agent) -> None:

@@ -40,8 +40,8 @@ def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
     return whole
 
 
-def hand_in(intake: Intake, submission: Submission) -> asyncio.Future[Receipt]:
-    """Queue a report on the loop that runs."""
+def hand_in(intake: Intake, submission: Submission, size: int = 1) -> asyncio.Future[Receipt]:
+    """Queue a report of so many bytes on the loop that runs."""
     waiter: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-    intake.queue(submission, waiter)
+    intake.queue(submission, waiter, size)
     return waiter

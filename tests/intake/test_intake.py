@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from controller.errors import OverloadedError, StoreUnavailableError, UnauthenticatedError
-from controller.intake.intake import Intake
+from controller.intake.intake import MOST_BYTES_AT_ONCE, Intake
 from controller.intake.recorder.direct import DirectRecorder
+from controller.intake.room import Room
 from controller.model.machine import Machine
 from controller.store.port.reports import Submission
 from controller.store.store import SqlStore
@@ -104,19 +105,58 @@ async def test_no_transaction_takes_more_than_its_bound(store: SqlStore, machine
 
 
 @on_a_loop
+async def test_no_transaction_takes_many_large_reports(store: SqlStore, machine: Machine) -> None:
+    counting = CountingStore(store)
+    intake = Intake(DirectRecorder(counting))
+    taken = [hand_in(intake, submission(machine), MOST_BYTES_AT_ONCE // 2) for _ in range(6)]
+
+    await asyncio.wait_for(asyncio.gather(*taken), WAIT)
+    intake.stop()
+
+    assert counting.transactions == 3
+
+
+@on_a_loop
+async def test_a_crowd_is_begun_before_the_loop_has_heard_all_of_it(
+    store: SqlStore, machine: Machine
+) -> None:
+    intake = Intake(DirectRecorder(store), most_at_once=20)
+    taken = [hand_in(intake, submission(machine)) for _ in range(50)]
+
+    assert intake.waiting == 30
+
+    await asyncio.wait_for(asyncio.gather(*taken), WAIT)
+    intake.stop()
+
+
+@on_a_loop
 async def test_a_full_queue_refuses_and_says_when_to_come_back(
     store: SqlStore, machine: Machine
 ) -> None:
-    intake = Intake(
-        DirectRecorder(store), most_waiting=2, jitter=lambda low, high: (low + high) // 2
-    )
+    intake = Intake(DirectRecorder(store), most_waiting=2)
     taken = [hand_in(intake, submission(machine)) for _ in range(2)]
 
     with pytest.raises(OverloadedError) as refused:
         hand_in(intake, submission(machine))
 
-    assert refused.value.retry_after == 8
+    assert refused.value.retry_after == 1
     assert [each.accepted for each in await asyncio.gather(*taken)] == [1, 1]
+    assert (await hand_in(intake, submission(machine))).accepted == 1
+    intake.stop()
+
+
+@on_a_loop
+async def test_reports_wait_for_no_more_bytes_than_there_is_room_for(
+    store: SqlStore, machine: Machine
+) -> None:
+    intake = Intake(DirectRecorder(store), room=Room(1_000))
+    taken = [hand_in(intake, submission(machine), 500) for _ in range(2)]
+
+    with pytest.raises(OverloadedError):
+        hand_in(intake, submission(machine), 1)
+
+    assert [each.accepted for each in await asyncio.gather(*taken)] == [1, 1]
+    assert intake.room.held == 0
     intake.stop()
 
 
@@ -142,11 +182,11 @@ async def test_when_the_store_is_gone_everyone_is_told_and_later_reports_are_tak
     counting.error = StoreUnavailableError("the disk is full")
     intake = Intake(DirectRecorder(counting))
     with pytest.raises(StoreUnavailableError):
-        await intake.submit(submission(machine))
+        await intake.submit(submission(machine), 1)
 
     counting.error = None
 
-    assert (await intake.submit(submission(machine))).accepted == 1
+    assert (await intake.submit(submission(machine), 1)).accepted == 1
     intake.stop()
 
 
@@ -163,7 +203,7 @@ async def test_a_report_that_meets_a_bug_is_tried_alone_and_others_are_taken_aft
 
     counting.error = None
 
-    assert (await intake.submit(submission(machine))).accepted == 1
+    assert (await intake.submit(submission(machine), 1)).accepted == 1
     intake.stop()
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-from controller.errors import LeaseLostError, RejectedError, UnauthenticatedError
+from controller.errors import LeaseLostError, OverloadedError, RejectedError, UnauthenticatedError
 from controller.failpoints import RECORDING_POINTS, VARIABLE
 from controller.intake.hearing import Hearing
 from controller.intake.intake import Intake
@@ -483,6 +484,23 @@ async def test_an_intake_answers_what_its_process_has_recorded(
 
     assert all(each.accepted == 1 for each in await asyncio.wait_for(asyncio.gather(*taken), WAIT))
     assert apart.losses == 0
+    intake.stop()
+
+
+@on_a_loop
+async def test_of_a_crowd_the_first_are_answered_while_others_still_come(
+    store: SqlStore, machine: Machine, apart: ProcessRecorder
+) -> None:
+    intake = Intake(apart, most_at_once=50, most_waiting=100)
+    taken = [hand_in(intake, submission(machine, n)) for n in range(1, 101)]
+
+    def answered() -> bool:
+        with suppress(OverloadedError):
+            hand_in(intake, submission(machine, 101))
+        return taken[0].done()
+
+    until(answered, "an answer without a turn of the event loop")
+    assert [each.accepted for each in await asyncio.gather(*taken)] == [1] * 100
     intake.stop()
 
 

@@ -13,15 +13,16 @@ from typing import Any, ClassVar, Final, Protocol, cast
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from controller.api.errors import RequestError
-from controller.api.gate import REFUSED_KEY, REPORTS
+from controller.api.gate import REFUSED_KEY, REPORTS, RawHeader
 from controller.api.quick_reads import QuickReads
 from controller.api.report_quick import HEADERS, QuickReports, Sender
 from controller.cli.access.patience import PatientProtocol
+from controller.intake.return_times import LONGEST
 
 _URL: Final = REPORTS.encode()
 _COMMON: Final = b"/api/v1/compliance/"
 _OK: Final = b"HTTP/1.1 200 OK\r\n"
-_TAKEN: Final = b"".join(b"%s: %s\r\n" % each for each in HEADERS)
+_NOT_NOW: Final = b"HTTP/1.1 503 Service Unavailable\r\n"
 
 
 class Quick(Protocol):
@@ -79,10 +80,17 @@ class QuickProtocol(PatientProtocol):
         if type(waiting) is _Taking and not waiting.whole:
             waiting.expect_more()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        exchange: Any = self.cycle
+        if type(exchange) is _Taking:
+            exchange.end_of_arrival()
+        super().connection_lost(exc)
+
     def on_body(self, body: bytes) -> None:
         cycle: Any = self.cycle
         if type(cycle) is _Taking:
             cycle.parts.append(body)
+            cycle.fresh += len(body)
         else:
             super().on_body(body)
 
@@ -118,10 +126,18 @@ class QuickProtocol(PatientProtocol):
         self._start_asgi_task(cycle, self.app)
 
 
-@lru_cache(maxsize=1)
-def _begins(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+@lru_cache(maxsize=2)
+def _begins(status: bytes, headers: tuple[RawHeader, ...]) -> bytes:
     """How answers begin; the server's own headers, with the date, are new every second."""
-    return b"".join([_OK, *[b"%s: %s\r\n" % each for each in headers]])
+    return status + _lines(headers)
+
+
+@lru_cache(LONGEST)
+def _lines(headers: tuple[RawHeader, ...]) -> bytes:
+    return b"".join([b"%s: %s\r\n" % each for each in headers])
+
+
+_TAKEN: Final = _lines(HEADERS)
 
 
 class _Nobody:
@@ -148,12 +164,12 @@ class _Exchange:
         """All of the request is here."""
         raise NotImplementedError
 
-    def _send(self, lines: bytes, body: bytes) -> None:
+    def _send(self, lines: bytes, body: bytes, status: bytes = _OK) -> None:
         """Send an answer with these header lines, if there is still somebody to send it to."""
         protocol = self._protocol
         if self.disconnected or protocol.transport.is_closing():
             return
-        begins = _begins(tuple(protocol.server_state.default_headers))
+        begins = _begins(status, tuple(protocol.server_state.default_headers))
         ending = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         protocol.transport.write(b"".join((begins, lines, ending, body)))
         self.response_complete = True
@@ -180,20 +196,39 @@ class _Taking(_Exchange):
         super().__init__(protocol)
         self._sender = sender
         self.parts: list[bytes] = []
+        self.fresh = 0
+        """Bytes that came since room was last taken for what came."""
         self.whole = False
+        self._held = 0
+        self._let_go = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def expect_more(self) -> None:
-        """Bound the time that the rest of the body may take."""
+        """Bound the time that the rest of the body may take, and what is held of it meanwhile."""
         if self._deadline is None:
             self._deadline = self.loop.call_later(
                 self._protocol.reports.body_seconds, self._too_slow
             )
+        if self._let_go or not self._protocol.reports.room.take(self.fresh):
+            self._let_go = True
+            self.parts.clear()
+        else:
+            self._held += self.fresh
+        self.fresh = 0
+
+    def end_of_arrival(self) -> None:
+        """Nothing more comes: hold no room for it."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._protocol.reports.room.give_back(self._held)
+            self._held = 0
 
     def _too_slow(self) -> None:
         if self.whole or self.disconnected:
             return
         self.whole = True
+        self.end_of_arrival()
+        self.parts.clear()
         seconds = self._protocol.reports.body_seconds
         message = f"the body took more than {seconds:g} s to arrive"
         error = RequestError(408, "BODY_TIMEOUT", message, {"Connection": "close"})
@@ -204,8 +239,10 @@ class _Taking(_Exchange):
         if self.whole:
             return
         self.whole = True
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self.end_of_arrival()
+        if self._let_go:
+            self._protocol.reports.turn_away(self._sender, self)
+            return
         parts, self.parts = self.parts, []
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         self._protocol.reports.take(self._sender, body, self)
@@ -213,6 +250,10 @@ class _Taking(_Exchange):
     def taken(self, body: bytes) -> None:
         """Send the answer."""
         self._send(b"content-length: %d\r\n%s" % (len(body), _TAKEN), body)
+
+    def turned_away(self, headers: tuple[RawHeader, ...], body: bytes) -> None:
+        """Send the refusal."""
+        self._send(_lines(headers), body, _NOT_NOW)
 
     def refused(self, error: Exception) -> None:
         """Let the application say why."""

@@ -25,6 +25,9 @@ class DirectRecorder:
         """As ``Recorder.begin``: all of it is waiting."""
         told(partial(self.record, submissions))
 
+    def look(self) -> None:
+        """Nothing is told without having been waited for."""
+
     def record(self, submissions: Sequence[Submission]) -> Outcomes:
         """As ``Recorder.record``."""
         with self._store.write() as transaction:

@@ -32,6 +32,10 @@ class Recorder(Protocol):
         """
         ...
 
+    def look(self) -> None:
+        """On the event loop: if what was begun is done, tell of it now."""
+        ...
+
     def record(self, submissions: Sequence[Submission]) -> Outcomes:
         """Take a batch in one transaction.
 

@@ -105,10 +105,11 @@ class Question:
     def __init__(self, channel: Channel, told: Callable[[bytes | Exception], None]) -> None:
         self._channel, self._told = channel, told
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(channel.fileno(), self._hear)
+        self._loop.add_reader(channel.fileno(), self.look)
         self._patience = self._loop.call_later(_PATIENCE_SECONDS, self._end, TimeoutError())
 
-    def _hear(self) -> None:
+    def look(self) -> None:
+        """Tell of the answer, if it is there."""
         try:
             heard = self._channel.receive_now()
         except (OSError, EOFError) as error:

@@ -116,6 +116,11 @@ class ProcessRecorder:
             raise
         return True
 
+    def look(self) -> None:
+        """As ``Recorder.look``."""
+        if self._asked is not None:
+            self._asked[0].look()
+
     def _understood(
         self, submissions: Sequence[Submission], answer: bytes | Exception
     ) -> Outcomes | Callable[[], Outcomes]:

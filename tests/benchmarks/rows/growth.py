@@ -142,8 +142,10 @@ class Days:
         speaker = self._speakers[number]
         if turn:
             speaker.change(1)
-        report, _ = hearing.read(machine_uuid(number), speaker.body(at))
-        return await intake.submit(Submission(machine_uuid(number), _hash(number), report, at))
+        body = speaker.body(at)
+        report, _ = hearing.read(machine_uuid(number), body)
+        submission = Submission(machine_uuid(number), _hash(number), report, at)
+        return await intake.submit(submission, len(body))
 
 
 def _hash(number: int) -> str:
