@@ -32,7 +32,7 @@ MOST_AT_ONCE: Final = 200
 MOST_BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 """Their bytes in one transaction; the last one may go beyond."""
 _LOOK_AFTER: Final = 32
-"""Reports of a crowd that come in between two looks at whether the recorder is done."""
+"""Reports of a crowd that come in between two looks at whether a batch is done."""
 _log = logging.getLogger(__name__)
 
 
@@ -77,6 +77,7 @@ class Intake:
         self._return_times = ReturnTimes(monotonic)
         self._waiting: deque[Entry] = deque()
         self._begun: Sequence[Entry] = ()
+        self._finished: deque[tuple[Sequence[Entry], Outcomes]] = deque()
         self._busy = self._due = False
         self._unseen = 0
         self._stopping = False
@@ -154,11 +155,12 @@ class Intake:
         return await future
 
     def _look(self) -> None:
-        """See to the recorder now and then: of a crowd, the event loop comes to it last."""
+        """Look now and then whether a batch is done: of a crowd, the event loop comes to that last."""
         self._unseen += 1
         if self._unseen >= _LOOK_AFTER and len(self._waiting) >= self._most_at_once:
             self._unseen = 0
             self._recorder.look()
+            self._settle_finished()
 
     def _begin_due(self) -> None:
         if self._due:
@@ -219,10 +221,15 @@ class Intake:
             outcomes = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - the thread must live; the caller is told
             outcomes = [error] if len(batch) == 1 else [self._alone(each) for each, _, _ in batch]
+        self._finished.append((batch, outcomes))
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
-            loop = batch[0][1].get_loop()
-            loop.call_soon_threadsafe(self._settle, batch, outcomes)
+            batch[0][1].get_loop().call_soon_threadsafe(self._settle_finished)
+
+    def _settle_finished(self) -> None:
+        """Go on with what the thread has done."""
+        if self._finished:
+            self._settle(*self._finished.popleft())
 
     def _alone(self, submission: Submission) -> Receipt | Exception:
         """One report must not take the others down with it: each is tried alone, once."""

@@ -487,11 +487,13 @@ async def test_an_intake_answers_what_its_process_has_recorded(
     intake.stop()
 
 
+@pytest.mark.parametrize("where", ["here", "apart"])
 @on_a_loop
 async def test_of_a_crowd_the_first_are_answered_while_others_still_come(
-    store: SqlStore, machine: Machine, apart: ProcessRecorder
+    store: SqlStore, machine: Machine, apart: ProcessRecorder, where: str
 ) -> None:
-    intake = Intake(apart, most_at_once=50, most_waiting=100)
+    recorder = apart if where == "apart" else DirectRecorder(store)
+    intake = Intake(recorder, most_at_once=50, most_waiting=100)
     taken = [hand_in(intake, submission(machine, n)) for n in range(1, 101)]
 
     def answered() -> bool:

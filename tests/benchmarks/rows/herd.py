@@ -27,7 +27,7 @@ INTERVAL = 60.0
 CHANGED = 2
 STEADY_RATE, STEADY_SECONDS = 100, 5
 LEAST_GOODPUT = 0.8
-ROUNDS, FRESH_ROUNDS = 3, 2
+ROUNDS = 3
 """A crowd and the peak beside it, in turn."""
 
 
@@ -140,7 +140,7 @@ def rows() -> list[Outcome]:
             at_peak(served, machines)  # what they say for the first time is read whole
             running = [measure(served, machines, at_peak(served, machines)) for _ in range(ROUNDS)]
         restarted = []
-        for _ in range(FRESH_ROUNDS):
+        for _ in range(ROUNDS):
             # What the peak of a fresh process is, only a fresh process can tell.
             with controller(folder) as served:
                 peak = at_peak(served, machines)
