@@ -118,8 +118,9 @@ async def _read(intake: TakesReports, uuid: str, request: Request, seconds: floa
 
     def hold(size: int) -> None:
         nonlocal held
-        if intake.full or not intake.room.take(size):
+        if intake.full:
             raise intake.refusal(uuid)
+        intake.room.take(size)
         held += size
 
     try:

@@ -47,7 +47,7 @@ class TakesReports(Protocol):
         """Take a report of so many bytes; return when it is on disk.
 
         Raises:
-            OverloadedError: There is no room; nothing was taken.
+            OverloadedError: Nothing more is taken just now.
             UnauthenticatedError: The token no longer speaks for the machine.
             StoreUnavailableError: The store is locked, full or gone.
         """
@@ -57,7 +57,7 @@ class TakesReports(Protocol):
         """Take a report; its waiter is told when it is on disk, or of what ``submit`` raises.
 
         Raises:
-            OverloadedError: There is no room; nobody will be told anything.
+            OverloadedError: Nothing more is taken just now; nobody will be told anything.
         """
         ...
 

@@ -198,9 +198,10 @@ class Intake:
 
     def _settle(self, batch: Sequence[Entry], outcomes: Outcomes) -> None:
         """Tell who waits; the next batch is recorded meanwhile."""
-        if len(batch) == self._most_at_once:
+        size = sum([each for _, _, each in batch])
+        if len(batch) == self._most_at_once or size >= MOST_BYTES_AT_ONCE:
             self._return_times.crowd_taken(len(batch))
-        self.room.give_back(sum([size for _, _, size in batch]))
+        self.room.give_back(size)
         self._begin()
         for (_, waiter, _), outcome in zip(batch, outcomes, strict=True):
             try:

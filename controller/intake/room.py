@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""Of all reports together. Some 1,600 of 200 checks."""
+"""Of all reports together. Some 1,500 reports of 200 checks."""
 
 
 class Room:
@@ -22,7 +22,7 @@ class Room:
 
     def take(self, size: int) -> bool:
         """Take room for so many bytes, if there is any left; the last one may go beyond the bound."""
-        if self.held >= self._most:
+        if self.full:
             return False
         self.held += size
         return True

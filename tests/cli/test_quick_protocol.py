@@ -5,8 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +17,7 @@ from controller.api.services import Limits
 from controller.intake.room import MOST_BYTES
 from tests.api.documents import base
 from tests.api.server import MANY, Agent, Api, controller, serve
+from tests.integration.served import until
 
 PATH = "/api/v1/compliance/results"
 OUTCOMES = {"crit-1": "passed", "high-1": "failed"}
@@ -103,12 +103,12 @@ def packed(api: Api, agent: Agent, content: bytes) -> httpx.Response:
     )
 
 
-def until(happened: Callable[[], Any]) -> None:
-    """Ask until something has happened in the server's thread."""
-    end = time.monotonic() + 20
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+def assert_same_headers(head: bytes, slow: httpx.Response) -> None:
+    """The head of an answer has what the application's has."""
+    names = {line.partition(b":")[0].decode() for line in head.split(b"\r\n")[1:]}
+    assert names == set(slow.headers)
+    for name in names - {"date", "content-length"}:
+        assert f"\r\n{name}: {slow.headers[name].lower()}".encode() in head
 
 
 def test_the_answer_is_the_application_s_but_for_the_way_there(api: Api, agent: Agent) -> None:
@@ -117,10 +117,7 @@ def test_the_answer_is_the_application_s_but_for_the_way_there(api: Api, agent: 
         ((status, head, said),) = answers(connection, 1)
     slow = packed(api, agent, body(agent))
     assert status == slow.status_code == 200
-    names = {line.partition(b":")[0].decode() for line in head.split(b"\r\n")[1:]}
-    assert names == set(slow.headers)
-    for name in names - {"date", "content-length"}:
-        assert f"\r\n{name}: {slow.headers[name].lower()}".encode() in head
+    assert_same_headers(head, slow)
     assert said["changed"] == 2
     assert {**said, "report_id": "", "changed": 0} == {**slow.json(), "report_id": ""}
     assert counted(api, "accepted") == 2
@@ -205,10 +202,7 @@ def test_a_refusal_for_want_of_room_is_the_application_s_but_for_the_way_there(
         ((status, head, said),) = answers(connection, 1)
     slow = packed(api, agent, body(agent))
     assert status == slow.status_code == 503
-    names = {line.partition(b":")[0].decode() for line in head.split(b"\r\n")[1:]}
-    assert names == set(slow.headers)
-    for name in names - {"date", "content-length"}:
-        assert f"\r\n{name}: {slow.headers[name].lower()}".encode() in head
+    assert_same_headers(head, slow)
     assert said == slow.json()
     assert counted(api, "unavailable") == before + 2
     text = api.get("/metrics", role=None).text
@@ -225,11 +219,11 @@ def test_what_is_still_arriving_takes_room_until_it_is_here_or_will_not_come(
     for rest, status in ((data[-1:], 200), (b"", 408), (None, None)):
         with dial(api) as connection:
             connection.sendall(data[:-1])
-            until(lambda: room.held == arrived)
+            until(lambda: room.held == arrived, "the body but for its end")
             if rest is not None:
                 connection.sendall(rest)
                 assert answers(connection, 1)[0][0] == status
-        until(lambda: not room.held)
+        until(lambda: not room.held, "the room being free again")
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -242,16 +236,15 @@ def test_a_body_that_there_is_no_room_for_while_it_arrives_is_refused(
         data = post(agent, gzip.compress(body(agent)), "Content-Encoding: gzip")
     with dial(api) as connection:
         connection.sendall(data[:-20])
-        until(lambda: room.held)
-        held = room.held
+        held = until(lambda: room.held, "some of the body")
         room.take(MOST_BYTES)
         connection.sendall(data[-20:-10])
         if not zipped:  # is answered when all of it has come
             connection.sendall(data[-10:])
         ((status, _, said),) = answers(connection, 1)
         assert (status, said["code"]) == (503, "OVERLOADED")
-        until(lambda: room.held == MOST_BYTES)
         assert held
+        until(lambda: room.held == MOST_BYTES, "what came being let go")
         room.give_back(MOST_BYTES)
         if zipped:
             connection.sendall(data[-10:])

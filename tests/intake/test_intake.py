@@ -146,6 +146,24 @@ async def test_a_full_queue_refuses_and_says_when_to_come_back(
 
 
 @on_a_loop
+async def test_a_crowd_of_few_large_reports_tells_how_long_they_take(
+    store: SqlStore, machine: Machine
+) -> None:
+    seconds = itertools.count(step=8)  # for each look at the clock
+    intake = Intake(DirectRecorder(store), most_waiting=2, monotonic=lambda: float(next(seconds)))
+    large = [hand_in(intake, submission(machine), MOST_BYTES_AT_ONCE // 2) for _ in range(2)]
+    await asyncio.wait_for(asyncio.gather(*large), WAIT)
+    taken = [hand_in(intake, submission(machine)) for _ in range(2)]
+
+    with pytest.raises(OverloadedError) as refused:
+        hand_in(intake, submission(machine))
+
+    assert refused.value.retry_after > 5  # 4 s for each of the two that wait, and for itself
+    await asyncio.wait_for(asyncio.gather(*taken), WAIT)
+    intake.stop()
+
+
+@on_a_loop
 async def test_reports_wait_for_no_more_bytes_than_there_is_room_for(
     store: SqlStore, machine: Machine
 ) -> None:

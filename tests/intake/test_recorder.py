@@ -37,6 +37,7 @@ from controller.store.store import SqlStore, open_store
 from tests.builders import NOW, add_key, enroll, make_check, make_report, sha
 from tests.intake.on_a_loop import hand_in, on_a_loop, run
 from tests.intake.test_hearing import body, result
+from tests.integration.served import until
 from tests.store.recount import assert_counters_equal_a_recount
 
 WAIT = 20.0
@@ -91,14 +92,6 @@ def record(request: pytest.FixtureRequest, store: SqlStore) -> Record:
         return DirectRecorder(store).record
     apart: ProcessRecorder = request.getfixturevalue("apart")
     return partial(by_loop if request.param.endswith("loop") else by_thread, apart)
-
-
-def until(happened: Callable[[], Any], what: str) -> None:
-    """Ask until something has happened: the only way to see inside another process."""
-    end = time.monotonic() + WAIT
-    while not happened():
-        assert time.monotonic() < end, f"{what} did not come about"
-        time.sleep(0.01)
 
 
 def submission(

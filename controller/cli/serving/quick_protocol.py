@@ -17,7 +17,6 @@ from controller.api.gate import REFUSED_KEY, REPORTS, RawHeader
 from controller.api.quick_reads import QuickReads
 from controller.api.report_quick import HEADERS, QuickReports, Sender
 from controller.cli.access.patience import PatientProtocol
-from controller.intake.return_times import LONGEST
 
 _URL: Final = REPORTS.encode()
 _COMMON: Final = b"/api/v1/compliance/"
@@ -132,7 +131,6 @@ def _begins(status: bytes, headers: tuple[RawHeader, ...]) -> bytes:
     return status + _lines(headers)
 
 
-@lru_cache(LONGEST)
 def _lines(headers: tuple[RawHeader, ...]) -> bytes:
     return b"".join([b"%s: %s\r\n" % each for each in headers])
 
